@@ -1,0 +1,25 @@
+"""tinygrad_edu: a small autodiff engine to read, to trust and to build small networks with. Pure Python on NumPy."""
+
+from tinygrad_edu import nn, optim, rules
+from tinygrad_edu.functions import log_softmax, logsumexp, relu, sigmoid, softmax, softplus
+from tinygrad_edu.rules.table import derivative, no_derivative, primitive
+from tinygrad_edu.tensor import Tensor, no_grad
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Tensor",
+    "derivative",
+    "log_softmax",
+    "logsumexp",
+    "nn",
+    "no_derivative",
+    "no_grad",
+    "optim",
+    "primitive",
+    "relu",
+    "rules",
+    "sigmoid",
+    "softmax",
+    "softplus",
+]

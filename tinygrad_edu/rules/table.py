@@ -1,0 +1,246 @@
+"""The table: one row per function says how a gradient flows back through it.
+
+    derivative(np.multiply, x=lambda g, y: g * y, y=lambda g, x: g * x)
+
+Read a row aloud: "the derivative of multiply with respect to x is g times y". A rule is ordinary NumPy and names
+what it needs:
+
+- `g`, always first: the gradient arriving from above;
+- `out`: the function's result;
+- any parameter of the function: an input array, or an option such as `axis`. A ufunc's inputs are called `x` and `y`;
+- `x_shape` (a parameter's name and `_shape`): only its shape, so that the array itself need not stay alive;
+- `i`, right after `g`, for a parameter that is a list of arrays (np.concatenate): which of them this is.
+
+What no rule of a row names, the engine does not keep, and an option that no rule names is refused: naming is
+supporting. A rule returns a gradient of the shape that broadcasting gave; the engine sums it down to the input's.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any, NoReturn, TypeVar
+
+import numpy as np
+
+__all__ = ["Row", "Rule", "derivative", "lookup", "name_of", "no_derivative", "primitive", "rows"]
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+_table: dict[Any, Row] = {}
+
+
+def name_of(function: Any) -> str:
+    """The name a reader would write: `np.sin`, `np.linalg.norm`, `relu`."""
+    module = getattr(function, "__module__", None) or ""
+    if isinstance(function, np.ufunc) or module.startswith("numpy"):
+        return f"{module.replace('numpy', 'np', 1) if module.startswith('numpy.') else 'np'}.{function.__name__}"
+    return str(getattr(function, "__name__", function))
+
+
+def shape_of(value: Any) -> Any:
+    """The shape of an array, () for a Python number, a tuple of shapes for a list of arrays."""
+    if isinstance(value, list | tuple):
+        return tuple(shape_of(item) for item in value)
+    return getattr(value, "shape", ())
+
+
+class Rule:
+    """How the gradient flows back to one parameter, and what that takes.
+
+    `read(*values, out)` picks from a call what the rule named; `sources` says of each picked thing which position of
+    (*values, out) it is, or None where it is not an array (a shape).
+    """
+
+    __slots__ = ("each", "name", "position", "read", "sources", "vjp")
+
+    def __init__(self, vjp: Callable[..., Any], name: str, parameters: tuple[str, ...]) -> None:
+        names = tuple(inspect.signature(vjp).parameters)[1:]
+        self.vjp = vjp
+        self.name = name
+        self.position = parameters.index(name)
+        self.each = names[:1] == ("i",)
+        # To a rule `out` is the result, also where NumPy has a parameter of that name (which is always refused).
+        frame = (*("_" + p if p == "out" else p for p in parameters), "out")
+        picks: list[str] = []
+        sources: list[int | None] = []
+        for wanted in names[1:] if self.each else names:
+            if wanted in frame:
+                picks.append(wanted)
+                sources.append(frame.index(wanted))
+            elif wanted.endswith("_shape") and wanted[:-6] in frame:
+                own = wanted[:-6] == name and not self.each
+                picks.append(f"{name}.shape" if own else f"shape_of({wanted[:-6]})")
+                sources.append(None)
+            else:
+                raise TypeError(
+                    f"the rule for {name!r} asks for {wanted!r}; there is only g, {', '.join(frame)}, and NAME_shape"
+                )
+        self.sources = tuple(sources)
+        # One small generated function instead of a loop at every call: this runs once per input of every operation.
+        source = f"lambda {', '.join(frame)}: ({''.join(pick + ', ' for pick in picks)})"
+        self.read: Callable[..., tuple[Any, ...]] | None = eval(source, {"shape_of": shape_of}) if picks else None
+
+
+class Row:
+    """A function of the table with its rules, one per differentiable parameter; none at all makes it a constant."""
+
+    __slots__ = (
+        "defaults",
+        "function",
+        "is_constant",
+        "kept",
+        "parameters",
+        "plain_arity",
+        "positions",
+        "refused",
+        "rules",
+    )
+
+    def __init__(
+        self, function: Any, signature: Callable[..., Any] | None, rules: dict[str, Callable[..., Any]]
+    ) -> None:
+        self.function = function
+        self.is_constant = not rules
+        self.parameters, self.defaults = _parameters(signature or function)
+        self.positions = {name: position for position, name in enumerate(self.parameters)}
+        if unknown := rules.keys() - self.positions.keys():
+            raise TypeError(f"{name_of(function)} has no parameter {unknown}; it has {self.parameters}")
+        by_name = {name: Rule(vjp, name, self.parameters) for name, vjp in rules.items()}
+        self.rules = tuple(by_name.get(name) for name in self.parameters)
+        named = {source for rule in by_name.values() for source in rule.sources}
+        shapes = {n[:-6] for vjp in rules.values() for n in inspect.signature(vjp).parameters if n.endswith("_shape")}
+        self.kept = tuple(position for position in range(len(self.parameters)) if position in named)
+        self.refused = frozenset(self.parameters) - {self.parameters[i] for i in self.kept} - by_name.keys() - shapes
+
+        # With this many positional arguments and nothing else, a call is in the row's order already.
+        self.plain_arity = -1 if self.refused or self.is_constant else len(self.parameters)
+
+    def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
+        """The call's values in the order of `parameters`, defaults filled in.
+
+        Raises TypeError for an option that no rule of this row knows how to differentiate.
+        """
+        frame = [*args, *self.defaults[len(args) :]]
+        given = dict(zip(self.parameters, args, strict=False)) | kwargs
+        for name, value in given.items():
+            position = self.positions.get(name)
+            if position is None or (name in self.refused and value is not self.defaults[position]):
+                self.refuse(position if position is not None else name)
+            frame[position] = value
+        return frame
+
+    def refuse(self, parameter: str | int) -> NoReturn:
+        """Say that no rule of this row knows a parameter: going on would lose its gradient or ignore the option."""
+        name = self.parameters[parameter] if isinstance(parameter, int) else parameter
+        raise TypeError(
+            f"{name_of(self.function)}({name}=...) is not supported on Tensors: no rule in its row of the table knows "
+            f"{name!r}. Leave {name} out, or compute on plain arrays (t.data) where no gradient is needed."
+        )
+
+
+def _parameters(function: Any) -> tuple[tuple[str, ...], tuple[Any, ...]]:
+    if isinstance(function, np.ufunc):
+        return ("x", "y", "z")[: function.nin], (inspect.Parameter.empty,) * function.nin
+    parameters = inspect.signature(function).parameters
+    no_value = getattr(np, "_NoValue", inspect.Parameter.empty)
+    defaults = [False if p.default is no_value and p.name == "keepdims" else p.default for p in parameters.values()]
+    return tuple(parameters), tuple(defaults)
+
+
+def derivative(function: Any, signature: Callable[..., Any] | None = None, /, **rules: Callable[..., Any]) -> None:
+    """Add a row: how a gradient flows back through `function`, one rule per differentiable parameter.
+
+    Args:
+        function: a NumPy function or one made with `primitive`.
+        signature: a function with the same parameters, for the C functions of NumPy that do not tell theirs.
+        **rules: for each differentiable parameter its vector-Jacobian product `(g, ...) -> gradient`.
+
+    Raises:
+        TypeError: a rule names something that the function does not have.
+
+    Example:
+        >>> import numpy as np, tinygrad_edu as tg
+        >>> @tg.primitive
+        ... def cube(x):
+        ...     return x**3
+        >>> tg.derivative(cube, x=lambda g, x: g * 3 * x**2)
+        >>> t = tg.Tensor(2.0, requires_grad=True)
+        >>> cube(t).backward()
+        >>> print(t.grad)
+        12.0
+    """
+    if not rules:
+        raise TypeError(f"derivative({name_of(function)}) has no rule; if it is constant, use no_derivative")
+    _table[function] = Row(function, signature, rules)
+
+
+def no_derivative(*functions: Any) -> None:
+    """Add rows for functions whose answer is a constant: comparisons, arg-functions, steps. They return plain arrays.
+
+    Example:
+        >>> import numpy as np, tinygrad_edu as tg
+        >>> np.argmax(tg.Tensor([1.0, 3.0, 2.0], requires_grad=True))
+        np.int64(1)
+    """
+    for function in functions:
+        _table[function] = Row(function, lambda: None, {})
+
+
+def lookup(function: Any) -> Row:
+    """The row of `function`.
+
+    Raises:
+        NotImplementedError: the table has no such row.
+    """
+    row = _table.get(function)
+    if row is None:
+        name = name_of(function)
+        raise NotImplementedError(
+            f"No derivative rule for {name}. Add one row to tinygrad_edu/rules/; for example: "
+            f"derivative({name}, x=lambda g, x: ...), with the gradient in plain NumPy for the dots. "
+            "Where no gradient is needed, compute on plain arrays: t.data."
+        )
+    return row
+
+
+def rows() -> dict[Any, Row]:
+    """A copy of the whole table, function to row: what the tests walk through.
+
+    Example:
+        >>> import numpy as np, tinygrad_edu as tg
+        >>> from tinygrad_edu.rules.table import rows
+        >>> np.exp in rows()
+        True
+    """
+    return dict(_table)
+
+
+def primitive(function: Function) -> Function:
+    """Make a function that NumPy lacks dispatch as NumPy's own do, so that it can have a row.
+
+    The body is ordinary NumPy and runs as it is on arrays. An argument whose type defines `__primitive__` (a Tensor
+    does) takes the call over. Give it a row with `derivative`.
+
+    Example:
+        >>> import numpy as np, tinygrad_edu as tg
+        >>> @tg.primitive
+        ... def double(x):
+        ...     return x + x
+        >>> tg.derivative(double, x=lambda g: g + g)
+        >>> double(np.array([1.0, 2.0]))
+        array([2., 4.])
+        >>> double(tg.Tensor([1.0, 2.0], requires_grad=True))
+        Tensor([2., 4.], requires_grad=True, made by double)
+    """
+
+    @functools.wraps(function)
+    def dispatch(*args: Any, **kwargs: Any) -> Any:
+        for value in (*args, *kwargs.values()) if kwargs else args:
+            take_over = getattr(type(value), "__primitive__", None)
+            if take_over is not None:
+                return take_over(value, dispatch, args, kwargs)
+        return function(*args, **kwargs)
+
+    return dispatch  # type: ignore[return-value]

@@ -1,0 +1,557 @@
+"""Tensor: an array that remembers how it was made.
+
+Operators and NumPy functions on a Tensor compute with NumPy and, where a gradient is wanted, record a node. The
+derivatives themselves are in `rules/`, the chain rule in `backward.py`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from tinygrad_edu.backward import Edge, Leaf, Node, backward
+from tinygrad_edu.rules.elementwise import cast
+from tinygrad_edu.rules.indexing import getitem
+from tinygrad_edu.rules.table import Row, lookup, name_of
+
+__all__ = ["Tensor", "no_grad"]
+
+
+class _Recording(threading.local):
+    on = True
+
+
+_recording = _Recording()
+
+
+@contextlib.contextmanager
+def no_grad() -> Iterator[None]:
+    """Compute without recording: in this block, and in this thread only, results do not require gradients.
+
+    Works as a decorator too.
+
+    Example:
+        >>> import tinygrad_edu as tg
+        >>> w = tg.Tensor([1.0, 2.0], requires_grad=True)
+        >>> with tg.no_grad():
+        ...     (w * 2).requires_grad
+        False
+    """
+    before = _recording.on
+    _recording.on = False
+    try:
+        yield
+    finally:
+        _recording.on = before
+
+
+class Tensor:
+    """An array that remembers how it was made, so that `backward()` can tell the slope of every input.
+
+    Args:
+        data: numbers, nested lists or an array; it is copied. Arrays of other libraries that speak NumPy's
+            protocols are kept as they are.
+        requires_grad: whether to collect a gradient in `.grad`.
+        dtype: NumPy dtype; that of the data when left out.
+
+    Raises:
+        TypeError: gradients asked for data that is not made of floating-point (or complex) numbers.
+
+    Example:
+        >>> import numpy as np, tinygrad_edu as tg
+        >>> w = tg.Tensor([1.0, 2.0, 3.0], requires_grad=True)
+        >>> loss = np.sum(np.sin(w) ** 2)
+        >>> loss.backward()
+        >>> np.allclose(w.grad, 2 * np.sin(w.data) * np.cos(w.data))
+        True
+    """
+
+    __slots__ = ("__weakref__", "_data", "node")
+
+    _data: Any
+    node: Node | None
+
+    def __init__(self, data: ArrayLike | Any, requires_grad: bool = False, dtype: DTypeLike | None = None) -> None:
+        if isinstance(data, Tensor):
+            raise TypeError(
+                "Tensor(...) got a Tensor. To cut it off from its graph write t.detach(); to keep the graph, "
+                "use the tensor itself."
+            )
+        is_duck = hasattr(type(data), "__array_function__") and not isinstance(data, np.ndarray)
+        self._data = (data if dtype is None else cast(data, dtype)) if is_duck else np.array(data, dtype=dtype)
+        self.node = _leaf(self._data) if requires_grad else None
+
+    # ---- what it holds -------------------------------------------------------------------------------------------
+    @property
+    def data(self) -> Any:
+        """The array itself. Assigning replaces the numbers in place, so a parameter stays in its model's vector."""
+        return self._data
+
+    @data.setter
+    def data(self, value: Any) -> None:
+        if value is self._data:  # what `w.data -= step` ends with
+            return
+        if np.shape(value) != self.shape:
+            raise ValueError(f"data of shape {np.shape(value)} does not fit a Tensor of shape {self.shape}")
+        if not isinstance(self.node, Leaf | None):
+            raise RuntimeError(
+                f"This Tensor was made by {name_of(self.node.row and self.node.row.function)}; writing over its data "
+                "would make its gradients wrong. Make a new Tensor of the new data."
+            )
+        self._data[...] = value
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether gradients flow to or through this tensor."""
+        return self.node is not None
+
+    @property
+    def grad(self) -> Any:
+        """The gradient that backward passes have collected here: an array like `data`, or None.
+
+        After `backward(create_graph=True)` it is a Tensor. Only leaves (tensors that no operation made) collect.
+        """
+        return self.node.grad if isinstance(self.node, Leaf) else None
+
+    @grad.setter
+    def grad(self, value: Any) -> None:
+        if not isinstance(self.node, Leaf):
+            raise RuntimeError("Only a Tensor made with requires_grad=True holds a gradient.")
+        if value is not None and (value.shape != self.shape or value.dtype != self.dtype):
+            raise ValueError(
+                f"a gradient of shape {value.shape} and dtype {value.dtype} does not fit a Tensor of shape "
+                f"{self.shape} and dtype {self.dtype}"
+            )
+        self.node.grad = value
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Length along every axis."""
+        return self._data.shape  # type: ignore[no-any-return]
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self._data.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of entries."""
+        return self._data.size  # type: ignore[no-any-return]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """NumPy dtype of the entries."""
+        return self._data.dtype  # type: ignore[no-any-return]
+
+    @property
+    def T(self) -> Tensor:
+        """All axes in reverse order."""
+        return _numpy(np.transpose, self)
+
+    def item(self) -> Any:
+        """The single entry as a Python number; ValueError if there are more."""
+        if self.size != 1:
+            raise ValueError(f"item() needs exactly one entry, but the shape is {self.shape}; index it first: t[0]")
+        return self._data.item()
+
+    def numpy(self) -> NDArray[Any]:
+        """A copy of the data as a plain array that the caller may write to."""
+        return np.array(self._data)
+
+    def detach(self) -> Tensor:
+        """The same numbers, as a constant: no gradient flows through it."""
+        return _make(self._data, None)
+
+    def astype(self, dtype: DTypeLike) -> Tensor:
+        """A Tensor of another dtype; the gradient comes back in this one's."""
+        return _numpy(cast, self, np.dtype(dtype))
+
+    # ---- the chain rule ------------------------------------------------------------------------------------------
+    def backward(self, seed: ArrayLike | Tensor | None = None, create_graph: bool = False) -> None:
+        """Add to every leaf's `.grad` the gradient of this tensor: one pass, however many leaves there are.
+
+        Args:
+            seed: weights for this tensor's entries, in its shape; may be left out for a single number.
+            create_graph: record the pass itself: `.grad` becomes a Tensor that can be differentiated again, and
+                the graph is kept.
+
+        Raises:
+            RuntimeError: nothing here requires gradients, or an earlier backward has freed the graph.
+            ValueError: a seed is missing or has another shape.
+
+        Example:
+            >>> import tinygrad_edu as tg
+            >>> x = tg.Tensor(3.0, requires_grad=True)
+            >>> (x**3).backward(create_graph=True)
+            >>> slope, x.grad = x.grad, None
+            >>> slope.backward()  # the slope of 3 x² is 6 x
+            >>> print(x.grad)
+            18.0
+        """
+        if self.node is None:
+            raise RuntimeError(
+                "backward() on a Tensor that depends on nothing with requires_grad=True. Make the inputs with "
+                "Tensor(data, requires_grad=True), and compute outside no_grad() and without detach()."
+            )
+        first = self._seed(seed)
+        if create_graph:
+            g = first if isinstance(first, Tensor) else _make(first, None)
+            collected = backward(self.node, g, _make)
+        else:
+            collected = backward(self.node, first)
+        for leaf, total in _arrived(collected, first):  # only now: an exception on the way leaves .grad as it was
+            leaf.grad = total
+
+    def _seed(self, seed: Any) -> Any:
+        if seed is None:
+            if self.size != 1:
+                raise ValueError(
+                    f"backward() on a Tensor of shape {self.shape} needs to know how its entries count. "
+                    "Reduce it to one number first, for example np.sum(t).backward(), or give the weights: "
+                    "t.backward(np.ones(t.shape))."
+                )
+            return np.ones_like(self._data) if self.shape else self.dtype.type(1)
+        if not isinstance(seed, Tensor):
+            is_duck = hasattr(type(seed), "__array_function__") and not isinstance(seed, np.ndarray)
+            seed = cast(seed, self.dtype) if is_duck else np.asarray(seed, dtype=self.dtype)
+        if seed.shape != self.shape:
+            raise ValueError(f"backward(seed) got a seed of shape {seed.shape} for a Tensor of shape {self.shape}")
+        return seed
+
+    # ---- NumPy's protocols ---------------------------------------------------------------------------------------
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if method != "__call__":
+            raise TypeError(
+                f"np.{ufunc.__name__}.{method} is not supported on Tensors; use a function such as np.sum or np.max."
+            )
+        if "out" in kwargs:
+            raise TypeError(
+                f"np.{ufunc.__name__} cannot write a Tensor's result into an existing array, neither with out= nor "
+                "with an operator such as +=: an array does not remember how it was made. Write a = a + t."
+            )
+        row = lookup(ufunc)
+        if row.is_constant:
+            return ufunc(*map(_plain, inputs))
+        for name in kwargs:
+            raise TypeError(
+                f"np.{ufunc.__name__}({name}=...) is not supported on Tensors. Leave {name} out; to compute in "
+                "another dtype use t.astype(dtype), to choose entries np.where(mask, a, b)."
+            )
+        return _apply(row, inputs)
+
+    def __array_function__(self, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        return _call(lookup(function), args, kwargs)
+
+    def __primitive__(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        return _call(lookup(function), args, kwargs)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        if self.node is not None:
+            raise TypeError(
+                "This would turn a Tensor that requires gradients into a plain array and silently lose them. "
+                "For the numbers alone write t.data or t.numpy(); to put tensors together use np.stack."
+            )
+        return np.array(self._data, dtype=dtype, copy=copy)
+
+    # ---- operators -----------------------------------------------------------------------------------------------
+    def __add__(self, other: Any) -> Tensor:
+        return _apply(_ADD, (self, other))
+
+    def __radd__(self, other: Any) -> Tensor:
+        return _apply(_ADD, (other, self))
+
+    def __sub__(self, other: Any) -> Tensor:
+        return _apply(_SUBTRACT, (self, other))
+
+    def __rsub__(self, other: Any) -> Tensor:
+        return _apply(_SUBTRACT, (other, self))
+
+    def __mul__(self, other: Any) -> Tensor:
+        return _apply(_MULTIPLY, (self, other))
+
+    def __rmul__(self, other: Any) -> Tensor:
+        return _apply(_MULTIPLY, (other, self))
+
+    def __truediv__(self, other: Any) -> Tensor:
+        return _apply(_DIVIDE, (self, other))
+
+    def __rtruediv__(self, other: Any) -> Tensor:
+        return _apply(_DIVIDE, (other, self))
+
+    def __pow__(self, other: Any) -> Tensor:
+        return _apply(_POWER, (self, other))
+
+    def __rpow__(self, other: Any) -> Tensor:
+        return _apply(_POWER, (other, self))
+
+    def __matmul__(self, other: Any) -> Tensor:
+        return _apply(_MATMUL, (self, other))
+
+    def __rmatmul__(self, other: Any) -> Tensor:
+        return _apply(_MATMUL, (other, self))
+
+    def __neg__(self) -> Tensor:
+        return _apply(_NEGATIVE, (self,))
+
+    def __pos__(self) -> Tensor:
+        return self
+
+    def __abs__(self) -> Tensor:
+        return _apply(_ABSOLUTE, (self,))
+
+    # Comparisons are constants: plain arrays.
+    def __lt__(self, other: Any) -> Any:
+        return np.less(self, other)
+
+    def __le__(self, other: Any) -> Any:
+        return np.less_equal(self, other)
+
+    def __gt__(self, other: Any) -> Any:
+        return np.greater(self, other)
+
+    def __ge__(self, other: Any) -> Any:
+        return np.greater_equal(self, other)
+
+    def __eq__(self, other: object) -> Any:
+        return _EQUAL(self, other)
+
+    def __ne__(self, other: object) -> Any:
+        return _NOT_EQUAL(self, other)
+
+    __hash__ = object.__hash__
+
+    # ---- behaving like a sequence of numbers ---------------------------------------------------------------------
+    def __getitem__(self, index: Any) -> Tensor:
+        return _apply(_GETITEM, (self, _frozen(index)))
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        raise TypeError(
+            "A Tensor's entries cannot be written one by one: the gradient of what was there before would be wrong. "
+            "Choose with np.where(mask, new, t), or build the Tensor with np.concatenate or np.stack."
+        )
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("len() of a Tensor with no axes (a single number)")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return (self[i] for i in range(len(self)))
+
+    def __bool__(self) -> bool:
+        return bool(self._data)
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if spec else str(self)
+
+    def __repr__(self) -> str:
+        numbers = np.array2string(np.asarray(self._data), separator=", ", prefix="Tensor(")
+        dtype = "" if self.dtype in (np.float64, np.bool_, np.int64) else f", dtype={self.dtype}"
+        if self.node is None:
+            return f"Tensor({numbers}{dtype})"
+        made = "" if self.node.row is None else f", made by {name_of(self.node.row.function)}"
+        return f"Tensor({numbers}{dtype}, requires_grad=True{made})"
+
+    # ---- NumPy's methods -----------------------------------------------------------------------------------------
+    def sum(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+        """`np.sum` of this tensor."""
+        return _numpy(np.sum, self, axis=axis, keepdims=keepdims)
+
+    def mean(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+        """`np.mean` of this tensor."""
+        return _numpy(np.mean, self, axis=axis, keepdims=keepdims)
+
+    def max(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+        """`np.max` of this tensor; tied entries share the gradient equally."""
+        return _numpy(np.max, self, axis=axis, keepdims=keepdims)
+
+    def min(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+        """`np.min` of this tensor; tied entries share the gradient equally."""
+        return _numpy(np.min, self, axis=axis, keepdims=keepdims)
+
+    def var(self, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Tensor:
+        """`np.var` of this tensor."""
+        return _numpy(np.var, self, axis=axis, ddof=ddof, keepdims=keepdims)
+
+    def std(self, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Tensor:
+        """`np.std` of this tensor; its slope is 0 where all entries are equal."""
+        return _numpy(np.std, self, axis=axis, ddof=ddof, keepdims=keepdims)
+
+    def dot(self, other: Any) -> Tensor:
+        """`np.dot` of this tensor and another."""
+        return _numpy(np.dot, self, other)
+
+    def clip(self, min: Any = None, max: Any = None) -> Tensor:
+        """`np.clip` of this tensor."""
+        return _numpy(np.clip, self, min, max)
+
+    def reshape(self, *shape: Any) -> Tensor:
+        """`np.reshape` of this tensor: `t.reshape(2, 3)` or `t.reshape((2, 3))`."""
+        return _numpy(np.reshape, self, shape[0] if len(shape) == 1 else shape)
+
+    def ravel(self) -> Tensor:
+        """All entries along one axis."""
+        return _numpy(np.ravel, self)
+
+    def transpose(self, *axes: Any) -> Tensor:
+        """`np.transpose` of this tensor: all axes reversed, or in the order given."""
+        order = axes[0] if len(axes) == 1 else axes or None
+        return _numpy(np.transpose, self, order)
+
+    def swapaxes(self, axis1: int, axis2: int) -> Tensor:
+        """`np.swapaxes` of this tensor."""
+        return _numpy(np.swapaxes, self, axis1, axis2)
+
+    def squeeze(self, axis: Any = None) -> Tensor:
+        """`np.squeeze` of this tensor."""
+        return _numpy(np.squeeze, self, axis)
+
+    def argmax(self, axis: Any = None) -> Any:
+        """Where the largest entry is: a constant, as a plain array."""
+        return np.argmax(self._data, axis=axis)
+
+    def argmin(self, axis: Any = None) -> Any:
+        """Where the smallest entry is: a constant, as a plain array."""
+        return np.argmin(self._data, axis=axis)
+
+
+_EQUAL: Any = np.equal  # NumPy's stubs refuse an `object`, which is what Python's == has to take
+_NOT_EQUAL: Any = np.not_equal
+
+
+# ---- how a call is made and recorded -----------------------------------------------------------------------------
+def _leaf(data: Any) -> Leaf:
+    if data.dtype.kind not in "fc":
+        raise TypeError(
+            f"requires_grad=True needs floating-point data, but the dtype is {data.dtype}: a whole number has no "
+            "small step. Write Tensor(data, requires_grad=True, dtype=float), or 1.0 instead of 1."
+        )
+    return Leaf(data.shape, data.dtype)
+
+
+_new = object.__new__
+
+
+def _make(data: Any, node: Node | None) -> Tensor:
+    """A Tensor around what is already an array, without __init__'s checks and copy."""
+    tensor = _new(Tensor)
+    tensor._data = data
+    tensor.node = node
+    return tensor
+
+
+def _plain(value: Any) -> Any:
+    """The value with every Tensor in it replaced by its array."""
+    if isinstance(value, Tensor):
+        return value._data
+    if isinstance(value, list | tuple) and any(isinstance(item, Tensor | list | tuple) for item in value):
+        return type(value)(_plain(item) for item in value)
+    return value
+
+
+def _numpy(function: Any, *args: Any, **kwargs: Any) -> Tensor:
+    """A NumPy function called on a Tensor: NumPy's type stubs do not know that the answer is one."""
+    tensor: Tensor = _call(lookup(function), args, kwargs)
+    return tensor
+
+
+def _apply(row: Row, inputs: Sequence[Any]) -> Tensor:
+    """Call a function whose parameters are all given in order, as every ufunc's are."""
+    values = []
+    wanting: list[Edge] = []
+    for value, rule in zip(inputs, row.rules, strict=False):
+        if isinstance(value, Tensor):
+            values.append(value._data)
+            if value.node is not None:
+                wanting.append((value.node, rule or row.refuse(len(values) - 1), ()))
+        else:
+            values.append(np.array(value) if isinstance(value, list) else value)
+    return _result(row, inputs, values, wanting, row.function(*values))
+
+
+def _call(row: Row, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Call a function that has options or lists of arrays: the values are brought into the order of its row first."""
+    if not kwargs and len(args) == row.plain_arity:
+        return _apply(row, args)
+    plain_args = [_plain(value) for value in args]
+    plain_kwargs = {name: _plain(value) for name, value in kwargs.items()}
+    if row.is_constant:
+        return row.function(*plain_args, **plain_kwargs)
+    inputs = row.bind(args, kwargs)
+    values = [_plain(value) for value in inputs]
+    wanting: list[Edge] = []
+    for position, value in enumerate(inputs):
+        if isinstance(value, Tensor):
+            if value.node is not None:
+                wanting.append((value.node, row.rules[position] or row.refuse(position), ()))
+        elif value is not values[position]:
+            rule = row.rules[position] or row.refuse(position)
+            wanting += [(item.node, rule, (i,)) for i, item in enumerate(value) if getattr(item, "node", None)]
+    return _result(row, inputs, values, wanting, row.function(*plain_args, **plain_kwargs))
+
+
+def _result(row: Row, inputs: Sequence[Any], values: list[Any], wanting: list[Edge], out: Any) -> Tensor:
+    """Wrap what a function returned and, where an input wants a gradient, remember how it was made."""
+    if isinstance(out, np.ndarray):
+        for value in values:
+            if out is value:  # np.squeeze with nothing to squeeze returns its argument
+                out = out.view()
+        out.setflags(write=False)  # rules that ask for `out` must find it as it was
+    elif isinstance(out, np.generic):
+        out = np.asarray(out)
+    tensor = _new(Tensor)
+    tensor._data = out
+    if wanting and _recording.on:
+        for position in row.kept:
+            if inputs[position] is values[position] and isinstance(inputs[position], np.ndarray):
+                values[position] = values[position].copy()  # its owner may write to it before backward
+        values.append(out)
+        edges = [(parent, rule, i + rule.read(*values) if rule.read else i) for parent, rule, i in wanting]
+        tensor.node = Node(row, edges, out.shape, out.dtype)
+    else:
+        tensor.node = None
+    return tensor
+
+
+def _arrived(collected: dict[Leaf, Any], seed: Any) -> list[tuple[Leaf, Any]]:
+    """Each leaf's new `.grad`: what it had plus what has come, in memory of its own."""
+    arrived = []
+    taken = {id(seed)}
+    for leaf, g in collected.items():
+        if leaf.grad is not None:
+            g = leaf.grad + g
+        if isinstance(g, np.ndarray):
+            if g.base is not None or id(g) in taken:  # a view, or an array that another leaf was given too
+                g = g.copy()
+            taken.add(id(g))
+        elif isinstance(g, np.generic):
+            g = np.asarray(g)
+        arrived.append((leaf, g))
+    return arrived
+
+
+def _frozen(index: Any) -> Any:
+    """An index that its owner cannot change any more: arrays in it copied, Tensors replaced by their numbers."""
+    if isinstance(index, tuple):
+        return tuple(_frozen(part) for part in index)
+    if isinstance(index, Tensor):
+        index = index._data
+    return np.array(index) if isinstance(index, np.ndarray | list) else index
+
+
+_ADD, _SUBTRACT, _MULTIPLY, _DIVIDE, _POWER, _MATMUL, _NEGATIVE, _ABSOLUTE, _GETITEM = map(
+    lookup,
+    (np.add, np.subtract, np.multiply, np.divide, np.power, np.matmul, np.negative, np.absolute, getitem),
+)
