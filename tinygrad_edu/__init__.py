@@ -1,7 +1,9 @@
 """tinygrad_edu: a small autodiff engine to read, to trust and to build small networks with. Pure Python on NumPy."""
 
 from tinygrad_edu import nn, optim, rules
+from tinygrad_edu.finite_differences import numerical_gradient
 from tinygrad_edu.functions import log_softmax, logsumexp, relu, sigmoid, softmax, softplus
+from tinygrad_edu.gradcheck import gradcheck
 from tinygrad_edu.rules.table import derivative, no_derivative, primitive
 from tinygrad_edu.tensor import Tensor, no_grad
 
@@ -10,11 +12,13 @@ __version__ = "0.1.0"
 __all__ = [
     "Tensor",
     "derivative",
+    "gradcheck",
     "log_softmax",
     "logsumexp",
     "nn",
     "no_derivative",
     "no_grad",
+    "numerical_gradient",
     "optim",
     "primitive",
     "relu",

@@ -1,0 +1,175 @@
+"""Kinks: where a function has a left and a right slope but no derivative.
+
+A subgradient there is a mixture of the gradients found next to the kink. One entry alone must lie between its two
+slopes; several that kink together (the tied entries of a maximum) must be right together, so that their shares add
+up to one. The test is therefore made for groups: is what backward chose in the convex hull of the gradients nearby?
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinygrad_edu.finite_differences import slopes
+from tinygrad_edu.gradcheck.entries import Meter
+from tinygrad_edu.gradcheck.structure import Subject
+
+__all__ = ["decide", "distance_to_hull", "groups", "nudges"]
+
+Array = NDArray[np.float64]
+Index = tuple[int, ...]
+MOST_PAIRS = 48  # above this many kinks, trying all pairs would take longer than the check itself
+
+
+def decide(subject: Subject, meter: Meter, seed: Array) -> None:
+    """On a kink backward is right if what it chose, for the whole group, is a mixture of the gradients nearby."""
+    kinked = [entry for entry in subject.report.entries if entry.verdict == "kink"]
+    places = [(subject.names.index(entry.name), entry.index) for entry in kinked]
+    scale = np.array([1e-4 * max(abs(float(meter.probe.values[k][index])), 0.1) for k, index in places])
+    left, right, chosen = (np.array([getattr(e, side) for e in kinked]) for side in ("left", "right", "analytic"))
+    rng = np.random.default_rng(0)
+
+    def at(offset: Array) -> Array:
+        with _moved(subject, meter, places, scale * offset):
+            result: Array = meter.weights * meter.probe()
+        return result
+
+    for group in groups(at, np.abs(right - left) * scale) if kinked else ():
+        beside = [(*places[j], scale[j]) for j in group]
+        corners = []
+        verdict = "kink"
+        for direction in nudges(left[group], right[group], chosen[group], rng):
+            offset = np.zeros(len(kinked))
+            offset[group] = direction
+            with _moved(subject, meter, places, scale * offset):
+                corners.append([_slope(meter, *place) for place in beside])
+                if len(corners) == 1 and not _agrees(subject, meter, seed, beside):
+                    verdict = "mismatch"
+        size = np.max(np.abs(corners))
+        if not np.isfinite(size):
+            verdict = "inconclusive"
+        elif not distance_to_hull(chosen[group] / size, np.array(corners) / size) <= 1e-3:  # also for NaN
+            verdict = "mismatch"
+        for j in group:
+            kinked[j].verdict = verdict
+
+
+@contextlib.contextmanager
+def _moved(subject: Subject, meter: Meter, places: list[tuple[int, Index]], offset: Array) -> Iterator[None]:
+    """A point a little away, for backward and for the measuring alike."""
+    own = [tensor._data for tensor in subject.tensors]
+    values = [value.copy() for value in meter.probe.values]
+    try:
+        for tensor in subject.tensors:
+            tensor._data = tensor._data.copy()
+        for (k, index), d in zip(places, offset):
+            subject.tensors[k]._data[index] += d
+        for value, tensor in zip(meter.probe.values, subject.tensors):
+            value[...] = tensor._data
+        yield
+    finally:
+        for tensor, data, value, before in zip(subject.tensors, own, meter.probe.values, values):
+            tensor._data = data
+            value[...] = before
+
+
+def _slope(meter: Meter, k: int, index: Index, scale: float) -> float:
+    _, line = meter.line(k, index)
+    h = 0.01 * scale
+    return float(np.sum(meter.weights * (line(h) - line(-h)))) / (2 * h)
+
+
+def _agrees(subject: Subject, meter: Meter, seed: Array, beside: list[tuple[int, Index, float]]) -> bool:
+    """Whether backward is right at the point where we are now."""
+    gradients, here = subject.gradients(seed), meter.probe()
+    for k, index, scale in beside:
+        slope, error = slopes(meter.line(k, index)[1], here, 0.1 * scale).best(meter.weights)
+        analytic = float(gradients[k][index])
+        if not abs(analytic - slope) <= 10 * error + max(meter.rtol[k], 1e-7) * max(abs(slope), abs(analytic)):
+            return False
+    return True
+
+
+def groups(at: Callable[[Array], Array], jumps: Array) -> list[list[int]]:
+    """Which kinks belong together: those whose effects do not simply add up.
+
+    Args:
+        at: f's result, any shape, moved along the kinked entries by an offset of shape (n,).
+        jumps: (n,) how much the slope of each entry jumps.
+
+    Returns:
+        Lists of the numbers 0 … n−1, each number in one of them.
+
+    Example:
+        >>> pairs = lambda d: np.array([np.maximum(d[0], d[1]), np.abs(d[2])])
+        >>> groups(pairs, np.ones(3))
+        [[0, 1], [2]]
+    """
+    n = len(jumps)
+    group = list(range(n))
+    if n > MOST_PAIRS:
+        return [group]
+    unit, here = np.eye(n), at(np.zeros(n))
+    alone = {(i, sign): at(sign * unit[i]) for i in range(n) for sign in (1, -1)}
+    for i, j in itertools.combinations(range(n), 2):
+        if group[i] == group[j]:
+            continue
+        for one, other in itertools.product((1, -1), repeat=2):
+            together = at(one * unit[i] + other * unit[j])
+            interaction = np.sum(np.abs(together - alone[i, one] - alone[j, other] + here))
+            if interaction > 1e-2 * min(jumps[i], jumps[j]):
+                group = [group[i] if g == group[j] else g for g in group]
+                break
+    return [[i for i in range(n) if group[i] == g] for g in dict.fromkeys(group)]
+
+
+def nudges(left: Array, right: Array, chosen: Array, rng: np.random.Generator) -> list[Array]:
+    """Directions in which to look beside a kink.
+
+    Towards the side that backward seems to have taken, each entry up or down alone, some at random; always with the
+    opposite direction, and never the same distance for two entries, for that could keep a tie.
+
+    Args:
+        left: (m,) slopes to the left.
+        right: (m,) slopes to the right.
+        chosen: (m,) what backward chose.
+        rng: for the distances.
+    """
+    m = len(chosen)
+    towards = np.where(np.abs(chosen - right) < np.abs(chosen - left), 1.0, -1.0)
+    alone = 2 * np.eye(m) - 1
+    signs = [towards, *alone, *rng.choice([-1.0, 1.0], (6, m))]
+    sized = [sign * rng.uniform(0.3, 1, m) for sign in signs]
+    return [direction for one in sized for direction in (one, -one)]
+
+
+def distance_to_hull(point: Array, corners: Array) -> float:
+    """How far a point is from all mixtures of the corners.
+
+    Source: E. G. Gilbert, "An iterative procedure for computing the minimum of a quadratic form on a convex set",
+    SIAM Journal on Control 4 (1966).
+
+    Args:
+        point: (m,).
+        corners: (n, m).
+
+    Example:
+        >>> corners = np.array([[1.0, 0.0], [0.0, 1.0]])
+        >>> distance_to_hull(np.array([0.5, 0.5]), corners)
+        0.0
+        >>> round(distance_to_hull(np.array([1.0, 1.0]), corners), 6)
+        0.707107
+    """
+    shifted = corners - point
+    nearest = shifted[0]
+    for _ in range(5000):
+        corner = shifted[np.argmin(shifted @ nearest)]
+        step = nearest - corner
+        if not nearest @ step > 1e-12 * (nearest @ nearest):  # no corner lies further towards the point
+            break
+        nearest = nearest - min(1.0, (nearest @ step) / (step @ step)) * step
+    return float(np.linalg.norm(nearest))

@@ -1,0 +1,152 @@
+"""Does backward behave like a derivative? It is linear in the seed, and leaves alone what it was given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinygrad_edu.gradcheck.report import Report
+from tinygrad_edu.tensor import Tensor
+
+__all__ = ["Subject", "check", "rounding_noise"]
+
+Array = NDArray[Any]
+
+
+class Subject:
+    """What is being checked: the function, the tensors with respect to which, and the report as it grows."""
+
+    def __init__(self, f: Callable[..., Any], arguments: Sequence[Any], targets: dict[str, Tensor]) -> None:
+        self.f = f
+        self.arguments = arguments
+        self.names = list(targets)
+        self.tensors = list(targets.values())
+        for name, tensor in targets.items():
+            if tensor.dtype.kind != "f":
+                raise TypeError(f"gradcheck: {name} has dtype {tensor.dtype}; only real floats can be checked")
+        self.report = Report()
+
+    def fail(self, sentence: str) -> None:
+        self.report.failures += [] if sentence in self.report.failures else [sentence]
+
+    def forward(self) -> Tensor:
+        out = self.f(*self.arguments)
+        self.report.forward_passes += 1
+        if not isinstance(out, Tensor):
+            raise TypeError(
+                f"gradcheck: f returned {type(out).__name__}, not a Tensor: its result does not depend on "
+                f"{', '.join(self.names)} by operations that record gradients."
+            )
+        if out.dtype.kind != "f":
+            raise TypeError(f"gradcheck: f returned dtype {out.dtype}; only real floats have slopes")
+        return out
+
+    def gradients(self, seed: Array) -> list[Array]:
+        """A fresh forward and backward pass; zeros where no gradient arrived."""
+        for tensor in self.tensors:
+            tensor.grad = None
+        out = self.forward()
+        if out.requires_grad:
+            out.backward(seed)
+        self.report.backward_passes += 1
+        return [np.zeros(t.shape, t.dtype) if t.grad is None else t.grad for t in self.tensors]
+
+    def seed(self, seed: Any) -> Array:
+        """The weights of f's entries: random and not 1, so that a forgotten or a squared factor shows."""
+        out = self.forward()
+        if seed is None:
+            rng = np.random.default_rng(0)
+            seed = rng.uniform(0.5, 1.5, out.shape) * rng.choice([-1.0, 1.0], out.shape)
+        return np.array(np.broadcast_to(seed, out.shape), dtype=out.dtype)
+
+
+def check(subject: Subject, seed: Array) -> list[Array] | None:
+    """The gradients, with what is wrong with them in the report; None where comparing slopes would make no sense."""
+    arrays = [a for a in subject.arguments if isinstance(a, np.ndarray)] + [t.data for t in subject.tensors]
+    before = [a.copy() for a in arrays]
+    changed = "an input was changed by the forward or the backward pass"
+    first, second = subject.forward(), subject.forward()
+    if not _same(arrays, before):
+        subject.fail(changed)
+        return None
+    if not _same([first.data], [second.data]):
+        subject.fail("f gives different results for the same inputs; fix its randomness before checking gradients")
+        return None
+    gradients = subject.gradients(seed)
+    _check_memory(subject, seed, gradients)
+    _check_linearity(subject, seed, gradients)
+    if not _same(arrays, before):
+        subject.fail(changed)
+        return None
+    return gradients
+
+
+def _same(arrays: list[Array], before: list[Array]) -> bool:
+    return all(np.array_equal(a, b, equal_nan=True) for a, b in zip(arrays, before))
+
+
+def _check_memory(subject: Subject, seed: Array, gradients: list[Array]) -> None:
+    """A gradient has its input's shape and dtype and memory of its own, and comes out the same again."""
+    first, original = [g.copy() for g in gradients], seed.copy()
+    again = subject.gradients(seed)
+    for name, tensor, gradient, copy, second in zip(subject.names, subject.tensors, gradients, first, again):
+        if gradient.shape != tensor.shape or gradient.dtype != tensor.dtype:
+            subject.fail(
+                f"the gradient of {name} has shape {gradient.shape} and dtype {gradient.dtype}, "
+                f"the input {tensor.shape} and {tensor.dtype}"
+            )
+        for what, other in [("the seed", seed), ("the input's data", tensor.data), ("the next gradient", second)]:
+            if np.may_share_memory(gradient, other):
+                subject.fail(f"the gradient of {name} shares memory with {what}")
+        if not _same([second], [copy]):
+            subject.fail(f"two backward passes from the same point give different gradients of {name}")
+    if not _same([seed], [original]):
+        subject.fail("backward changed the seed")
+        seed[...] = original
+    for gradient, copy in zip(gradients, first):
+        gradient[...] = copy
+
+
+def _check_linearity(subject: Subject, seed: Array, gradients: list[Array]) -> None:
+    """Zero gives exactly zero; doubling and adding seeds doubles and adds gradients."""
+
+    def of(some_seed: Array) -> list[Array]:
+        return [g.copy() for g in subject.gradients(some_seed)]
+
+    other = (seed * np.random.default_rng(1).uniform(0.5, 2, seed.shape)).astype(seed.dtype)
+    # A power of two scales without rounding, so that one must be equal to the last bit.
+    passes = (of(np.zeros_like(seed)), of(-2 * seed), of(other), of(seed + other))
+    for name, g, zero, scaled, one, both in zip(subject.names, gradients, *passes):
+        if not np.all(zero == 0):
+            subject.fail(f"a zero seed gives a gradient of {name} that is not exactly 0")
+        limits = np.finfo(g.dtype)
+        smallest = limits.tiny / limits.eps  # below it, even doubling may round
+        rounding = 1e4 * limits.eps * np.max(np.abs(g) + np.abs(one), initial=0)
+        if not np.all((scaled == -2 * g) | (np.abs(scaled + 2 * g) <= smallest) | np.isnan(g)):
+            subject.fail(f"the gradient of {name} is not linear in the seed: −2 × seed does not give −2 × gradient")
+        elif not np.allclose(both, g + one, rtol=0, atol=rounding, equal_nan=True):
+            subject.fail(f"the gradient of {name} is not linear in the seed: a sum of seeds gives another gradient")
+
+
+def rounding_noise(subject: Subject, seed: Array, gradients: list[Array]) -> list[Array]:
+    """What rounding alone does to the gradients: how they move when every input moves by its last few bits."""
+    rng = np.random.default_rng(2)
+    noise = [np.zeros(g.shape) for g in gradients]
+    largest = max(float(np.max(np.abs(g), initial=0, where=np.isfinite(g))) for g in gradients)
+    own = [tensor._data for tensor in subject.tensors]
+    try:
+        for _ in range(3):
+            for tensor, data in zip(subject.tensors, own):
+                wobble = 1 + 4 * np.finfo(data.dtype).eps * rng.uniform(-1, 1, data.shape)
+                tensor._data = (data * wobble).astype(data.dtype)
+            for n, g, moved in zip(noise, gradients, subject.gradients(seed)):
+                # A kink nearby can move a gradient by much more than rounding; that must not excuse anything.
+                cap = np.finfo(g.dtype).eps * 1e3 * largest
+                np.maximum(n, np.minimum(np.nan_to_num(np.abs(moved - g), nan=0.0), cap), out=n)
+    finally:
+        for tensor, data in zip(subject.tensors, own):
+            tensor._data = data
+    return noise
