@@ -3,13 +3,17 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test lint format bench notebooks clean
+.PHONY: demo test test-oldest lint format bench notebooks clean
 
 demo: $(VENV)/.cli
 	$(BIN)/tinygrad-edu flip
 
 test: lint
 	$(BIN)/python -m pytest -q -n auto
+
+# On the oldest supported NumPy, in an environment of its own.
+test-oldest: .venv-oldest/.ready
+	.venv-oldest/bin/python -m pytest -q -n auto
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -27,10 +31,16 @@ notebooks: $(VENV)/.dev
 	$(BIN)/jupyter lab notebooks
 
 clean:
-	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-oldest build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # An empty file says that an extra is installed; a changed pyproject.toml makes it stale.
 $(VENV)/.%: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$*]'
+	touch $@
+
+.venv-oldest/.ready: pyproject.toml
+	test -x .venv-oldest/bin/python || $(PYTHON) -m venv .venv-oldest
+	.venv-oldest/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[cli]' 'numpy==2.0.*' \
+		pytest pytest-xdist hypothesis
 	touch $@

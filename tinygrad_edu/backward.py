@@ -105,6 +105,8 @@ def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
         array([5., 5., 5.])
     """
     new = g.ndim - len(shape)
+    if new < 0 or any(own not in (1, n) for own, n in zip(shape, g.shape[new:])):
+        raise ValueError(f"shape {shape} does not broadcast to {g.shape}")  # a reshape could hide a missing transpose
     repeated = [axis for axis, n in enumerate(g.shape) if n != 1 and (axis < new or shape[axis - new] == 1)]
     if repeated:
         g = g.sum(axis=tuple(repeated))
@@ -116,7 +118,7 @@ def _fit(blame: Any, parent: Node, node: Node, rule: Rule) -> Any:
     shape = blame.shape
     try:
         blame = unbroadcast(blame, parent.shape)
-    except (ValueError, IndexError):
+    except ValueError:
         raise ValueError(
             f"The rule of {name_of(node.row and node.row.function)} for {rule.name!r} returned a gradient of shape "
             f"{shape}, but the input has shape {parent.shape} and the result {node.shape}. "
@@ -146,7 +148,7 @@ def _lifted(node: Node, edges: list[Edge], lift: Callable[[Any, Node], Any]) -> 
         if source in origin:
             return lift(value, origin[source])
         if isinstance(value, list | tuple) and source is not None:
-            return [again(item, (source, i)) for i, item in enumerate(value)]
+            return type(value)(again(item, (source, i)) for i, item in enumerate(value))
         return value
 
     return [

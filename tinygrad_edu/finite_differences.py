@@ -167,6 +167,7 @@ class Slopes:
     left_error: Array
     right: Array
     right_error: Array
+    flat: Array  # where f never moved, to the last bit
 
     def jump(self, weights: Array) -> tuple[float, float, float]:
         """(left slope, right slope, error of their difference), f's entries added up with weights."""
@@ -189,7 +190,7 @@ class Slopes:
         return slope, float(np.fmax(error, abs(slope - second)))
 
 
-def slopes(line: Callable[[float], Array], here: Array, step: float, noise: Array | float = 0.0) -> Slopes:
+def slopes(line: Callable[[float], Array], here: Array, step: float, wrong: Array | float = 0.0) -> Slopes:
     """Slopes of t ↦ line(t) at t = 0 from one sweep of nine step sizes, each half the one before.
 
     Differences are extrapolated to step 0 in a Neville tableau; the error is what neighbours in the tableau disagree
@@ -200,7 +201,7 @@ def slopes(line: Callable[[float], Array], here: Array, step: float, noise: Arra
         line: f along the direction, any shape.
         here: line(0).
         step: the largest step.
-        noise: how far f's value may be off, if that is known to be more than its rounding (see `noise`).
+        wrong: how far f's value may be off, if that is known to be more than its rounding (see `noise`).
 
     Returns:
         Arrays of f's shape. Where no step gives finite values, the error is inf.
@@ -210,11 +211,12 @@ def slopes(line: Callable[[float], Array], here: Array, step: float, noise: Arra
     ahead = [line(h) for h in steps]
     behind = [line(-h) for h in steps]
     eps = np.finfo(float).eps
-    rounding = [np.maximum(eps * np.maximum(np.abs(a), np.abs(b)), noise) / h for a, b, h in zip(ahead, behind, steps)]
+    rounding = [np.maximum(eps * np.maximum(np.abs(a), np.abs(b)), wrong) / h for a, b, h in zip(ahead, behind, steps)]
     return Slopes(
         *_extrapolate([(a - b) / (2 * h) for a, b, h in zip(ahead, behind, steps)], rounding, 4),
         *_extrapolate([(here - b) / h for b, h in zip(behind, steps)], rounding, 2),
         *_extrapolate([(a - here) / h for a, h in zip(ahead, steps)], rounding, 2),
+        np.all([(a == here) & (b == here) for a, b in zip(ahead, behind)], axis=0),
     )
 
 
@@ -228,7 +230,8 @@ def noise(line: Callable[[float], Array], scale: float) -> Array:
         line: f along a direction.
         scale: how far f goes before it changes much.
     """
-    points = np.array([line(j * 2.0**-26 * scale) for j in range(-3, 4)])
+    # Not a power of two, whose multiples might all be rounded alike.
+    points = np.array([line(j * 1.3e-8 * scale) for j in range(-3, 4)])
     # sqrt(70): what taking fourth differences multiplies independent errors by
     fourth: Array = np.max(np.abs(np.diff(points, 4, axis=0)), axis=0)
     return np.where(np.isfinite(fourth), fourth / math.sqrt(70), 0)

@@ -199,8 +199,10 @@ class Tensor:
                 "backward() on a Tensor that depends on nothing with requires_grad=True. Make the inputs with "
                 "Tensor(data, requires_grad=True), and compute outside no_grad() and without detach()."
             )
-        first = self._seed(seed)
+        first = self._seed(seed if create_graph else _plain(seed))
         if create_graph:
+            if isinstance(first, np.ndarray):
+                first = first.copy()  # the graph of this pass holds it, and its owner may write to it
             g = first if isinstance(first, Tensor) else _make(first, None)
             collected = backward(self.node, g, _make)
         else:
@@ -237,7 +239,7 @@ class Tensor:
             )
         row = lookup(ufunc)
         if row.is_constant:
-            return ufunc(*map(_plain, inputs))
+            return ufunc(*map(_plain, inputs), **{name: _plain(value) for name, value in kwargs.items()})
         for name in kwargs:
             raise TypeError(
                 f"np.{ufunc.__name__}({name}=...) is not supported on Tensors. Leave {name} out; to compute in "
@@ -477,7 +479,8 @@ def _apply(row: Row, inputs: Sequence[Any]) -> Tensor:
             if value.node is not None:
                 wanting.append((value.node, rule or row.refuse(len(values) - 1), ()))
         else:
-            values.append(np.array(value) if isinstance(value, list) else value)
+            is_operand = isinstance(value, list) or (isinstance(value, tuple) and rule is not None)
+            values.append(np.array(value) if is_operand else value)
     return _result(row, inputs, values, wanting, row.function(*values))
 
 
@@ -492,13 +495,18 @@ def _call(row: Row, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     inputs = row.bind(args, kwargs)
     values = [_plain(value) for value in inputs]
     wanting: list[Edge] = []
-    for position, value in enumerate(inputs):
+    for position, (value, rule) in enumerate(zip(inputs, row.rules, strict=False)):
         if isinstance(value, Tensor):
             if value.node is not None:
-                wanting.append((value.node, row.rules[position] or row.refuse(position), ()))
+                wanting.append((value.node, rule or row.refuse(position), ()))
+        elif rule and isinstance(value, list | tuple):
+            if rule.each:
+                value = [np.array(item) if isinstance(item, list | tuple) else item for item in value]
+                wanting += [(item.node, rule, (i,)) for i, item in enumerate(value) if getattr(item, "node", None)]
+            else:
+                values[position] = np.array(value)  # this and the one above refuse a Tensor whose gradient they'd lose
         elif value is not values[position]:
-            rule = row.rules[position] or row.refuse(position)
-            wanting += [(item.node, rule, (i,)) for i, item in enumerate(value) if getattr(item, "node", None)]
+            row.refuse(position)
     return _result(row, inputs, values, wanting, row.function(*plain_args, **plain_kwargs))
 
 
@@ -511,6 +519,7 @@ def _result(row: Row, inputs: Sequence[Any], values: list[Any], wanting: list[Ed
         out.setflags(write=False)  # rules that ask for `out` must find it as it was
     elif isinstance(out, np.generic):
         out = np.asarray(out)
+        out.setflags(write=False)
     tensor = _new(Tensor)
     tensor._data = out
     if wanting and _recording.on:
@@ -548,6 +557,8 @@ def _frozen(index: Any) -> Any:
         return tuple(_frozen(part) for part in index)
     if isinstance(index, Tensor):
         index = index._data
+    if isinstance(index, list) and not index:
+        return np.array(index, dtype=int)  # no entries; an empty list would become an array of floats
     return np.array(index) if isinstance(index, np.ndarray | list) else index
 
 

@@ -38,13 +38,15 @@ class Run:
         Raises:
             RuntimeError: the parameters have moved since (`model.astype` after the optimizer was made).
         """
-        gradient = np.concatenate([parameter.grad.ravel() for parameter in self.parameters])
-        if gradient.dtype != self.vector.dtype:
-            raise RuntimeError(
-                f"The optimizer holds parameters of dtype {self.vector.dtype}, but their gradients are now of dtype "
-                f"{gradient.dtype}. Call model.astype(...) first, then make the optimizer."
-            )
-        return gradient
+        for parameter in self.parameters:
+            if parameter.data.base is not self.vector.base:
+                raise RuntimeError(
+                    f"The optimizer holds parameters of dtype {self.vector.dtype}, but since then they have been given "
+                    f"memory of their own, of dtype {parameter.dtype}: it would move what the model no longer uses. "
+                    "Call model.astype(...) first, then make the optimizer."
+                )
+        gradient: Any = np.concatenate([parameter.grad.ravel() for parameter in self.parameters])
+        return gradient.numpy() if isinstance(gradient, Tensor) else gradient  # after backward(create_graph=True)
 
     def split(self) -> list[Run]:
         """This run cut where parameters that have a gradient meet parameters that have none."""

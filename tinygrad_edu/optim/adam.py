@@ -67,4 +67,6 @@ class Adam(Optimizer):
         m += (1 - beta1) * g
         v *= beta2
         v += (1 - beta2) * (g * g)
-        w -= lr * (m / (1 - beta1_t)) / (np.sqrt(v / (1 - beta2_t)) + self.eps)
+        # 1 - 0.999 needs float64's digits; the arrays it divides keep their own dtype
+        m_scale, v_scale = (1 - beta1_t).astype(w.dtype), (1 - beta2_t).astype(w.dtype)
+        w -= lr * (m / m_scale) / (np.sqrt(v / v_scale) + self.eps)

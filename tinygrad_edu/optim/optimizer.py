@@ -24,7 +24,8 @@ class Optimizer:
     Args:
         params: tensors with requires_grad=True, such as `model.parameters()`.
         lr: learning rate, greater than or equal to 0.
-        **state: initial value of what is remembered: a number per parameter entry, or a 0-d array for one in all.
+        **state: initial value of what is remembered: a number per parameter entry, or a 0-d array for one in all,
+            which keeps its own dtype.
 
     Raises:
         TypeError: something in `params` is not a leaf tensor that requires gradients.
@@ -45,21 +46,23 @@ class Optimizer:
             raise ValueError("there are no parameters to optimize; pass model.parameters()")
         if len({id(parameter) for parameter in self.params}) < len(self.params):
             raise ValueError("a parameter is in params more than once; it would be moved twice a step")
-        check("lr", lr, 0, np.inf)
         self._runs = runs(pack(self.params))
         for run in self._runs:
-            for name, value in {"lr": np.array(lr), **state}.items():
-                shape = np.shape(value) if isinstance(value, np.ndarray) else run.vector.shape
-                run.state[name] = np.full(shape, value, run.vector.dtype)
+            run.state["lr"] = np.zeros((), run.vector.dtype)
+            for name, value in state.items():
+                is_array = isinstance(value, np.ndarray)
+                run.state[name] = value.copy() if is_array else np.full_like(run.vector, value)
+        self.lr = lr
 
     @property
     def lr(self) -> float:
         """The learning rate; assign to change it from the next step on."""
-        return float(self._runs[0].state["lr"])
+        return self._lr
 
     @lr.setter
     def lr(self, value: float) -> None:
         check("lr", value, 0, np.inf)
+        self._lr = value
         for run in self._runs:
             run.state["lr"][...] = value
 
@@ -74,20 +77,20 @@ class Optimizer:
         Raises:
             RuntimeError: no parameter has a gradient.
         """
-        moved = False
+        moving = []
         for run in list(self._runs):
             missing = [parameter.grad is None for parameter in run.parameters]
-            if any(missing):
-                if not all(missing):
-                    # From here on the two kinds have histories of their own.
-                    at = self._runs.index(run)
-                    self._runs[at : at + 1] = run.split()
-                    return self.step()
-                continue
-            self.update(run.vector, run.gradient(), **run.state)
-            moved = True
-        if not moved:
+            if not any(missing):
+                moving.append(run)
+            elif not all(missing):
+                # From here on the two kinds have histories of their own.
+                at = self._runs.index(run)
+                self._runs[at : at + 1] = pieces = run.split()
+                moving += [piece for piece in pieces if piece.parameters[0].grad is not None]
+        if not moving:
             raise RuntimeError("step() found no gradient on any parameter. Call loss.backward() before it.")
+        for run in moving:
+            self.update(run.vector, run.gradient(), **run.state)
 
     def update(self, w: NDArray[Any], g: NDArray[Any], **state: Any) -> None:
         """Change w, an (n,) array, in place, given its gradient g (an array of its own, free to be overwritten)."""

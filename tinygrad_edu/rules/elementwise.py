@@ -25,7 +25,12 @@ def _power_x(g: Any, x: Any, y: Any) -> Any:
         # A Python number is part of the program, not a value; without this branch x**2 would leave float32.
         if isinstance(y, int | float):
             return strong_multiply(g, y * x ** (y - 1)) if y else g * 0
-        return strong_multiply(g, y * x ** np.where(y == 0, 1, y - 1))
+        return strong_multiply(g, strong_multiply(y, x ** (y - 1)))
+
+
+def _power_y(g: Any, x: Any, out: Any) -> Any:
+    with np.errstate(divide="ignore"):
+        return strong_multiply(g, out * np.log(np.where(out == 0, 1, x)))
 
 
 # fmt: off
@@ -35,7 +40,7 @@ derivative(np.multiply, x=lambda g, y: g * y,                      y=lambda g, x
 derivative(np.divide,   x=lambda g, y: strong_divide(g, y),
                         y=lambda g, out, y: -strong_divide(strong_multiply(g, out), y))
 derivative(np.power,    x=_power_x,
-                        y=lambda g, x, out: strong_multiply(g, out * np.log(np.where(out == 0, 1, x))))
+                        y=_power_y)
 
 derivative(np.negative, x=lambda g: -g)
 derivative(np.positive, x=lambda g: g)

@@ -40,7 +40,10 @@ def _extremum(g: Any, a: Any, out: Any, axis: Any, keepdims: Any) -> Any:
 
 def _var(g: Any, a: Any, axis: Any, ddof: Any, keepdims: Any) -> Any:
     freedom = max(_count(a.shape, axis) - ddof, 0)
-    return expand(g, axis, keepdims) * (a - np.mean(a, axis=axis, keepdims=True)) * 2 / freedom
+    deviation = a - np.mean(a, axis=axis, keepdims=True)
+    # The mean of 1e8 ± 1 is rounded to 1e-8; what it is wrong by is the mean that the deviations have left.
+    deviation = deviation - np.mean(deviation, axis=axis, keepdims=True)
+    return expand(g, axis, keepdims) * deviation * 2 / freedom
 
 
 def _std(g: Any, a: Any, out: Any, axis: Any, ddof: Any, keepdims: Any) -> Any:

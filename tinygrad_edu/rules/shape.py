@@ -15,7 +15,7 @@ __all__: list[str] = []
 def _transpose(g: Any, axes: Any) -> Any:
     if axes is None:
         return np.transpose(g)
-    places = [axis % g.ndim for axis in axes]
+    places = [axis % g.ndim for axis in (axes if isinstance(axes, list | tuple) else (axes,))]
     return np.transpose(g, sorted(range(g.ndim), key=places.__getitem__))
 
 

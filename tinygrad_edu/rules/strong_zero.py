@@ -33,10 +33,10 @@ def strong_divide(g: Any, divisor: Any) -> Any:
 derivative(
     strong_multiply,
     g=lambda h, factor: strong_multiply(h, factor),
-    factor=lambda h, g: strong_multiply(h, g),
+    factor=lambda h, g: strong_multiply(g, h),  # g's zero wins here too: h may be infinite where nothing arrived
 )
 derivative(
     strong_divide,
     g=lambda h, divisor: strong_divide(h, divisor),
-    divisor=lambda h, out, divisor: -strong_divide(strong_multiply(h, out), divisor),
+    divisor=lambda h, out, divisor: -strong_divide(strong_multiply(out, h), divisor),
 )

@@ -98,24 +98,25 @@ class Row:
         "rules",
     )
 
-    def __init__(
-        self, function: Any, signature: Callable[..., Any] | None, rules: dict[str, Callable[..., Any]]
-    ) -> None:
+    def __init__(self, function: Any) -> None:
         self.function = function
-        self.is_constant = not rules
-        self.parameters, self.defaults = _parameters(signature or function)
-        self.positions = {name: position for position, name in enumerate(self.parameters)}
-        if unknown := rules.keys() - self.positions.keys():
-            raise TypeError(f"{name_of(function)} has no parameter {unknown}; it has {self.parameters}")
-        by_name = {name: Rule(vjp, name, self.parameters) for name, vjp in rules.items()}
-        self.rules = tuple(by_name.get(name) for name in self.parameters)
+
+    def define(self, signature: Callable[..., Any] | None, rules: dict[str, Callable[..., Any]]) -> None:
+        """Take these rules, in place of those that the row had: whoever holds the row has the new ones."""
+        parameters, defaults = _parameters(signature or self.function)
+        if unknown := rules.keys() - set(parameters):
+            raise TypeError(f"{name_of(self.function)} has no parameter {unknown}; it has {parameters}")
+        by_name = {name: Rule(vjp, name, parameters) for name, vjp in rules.items()}
         named = {source for rule in by_name.values() for source in rule.sources}
         shapes = {n[:-6] for vjp in rules.values() for n in inspect.signature(vjp).parameters if n.endswith("_shape")}
-        self.kept = tuple(position for position in range(len(self.parameters)) if position in named)
-        self.refused = frozenset(self.parameters) - {self.parameters[i] for i in self.kept} - by_name.keys() - shapes
-
+        kept = tuple(position for position in range(len(parameters)) if position in named)
+        self.parameters, self.defaults, self.kept = parameters, defaults, kept
+        self.positions = {name: position for position, name in enumerate(parameters)}
+        self.rules = tuple(by_name.get(name) for name in parameters)
+        self.is_constant = not rules
+        self.refused = frozenset(parameters) - {parameters[i] for i in kept} - by_name.keys() - shapes
         # With this many positional arguments and nothing else, a call is in the row's order already.
-        self.plain_arity = -1 if self.refused or self.is_constant else len(self.parameters)
+        self.plain_arity = -1 if self.refused or self.is_constant else len(parameters)
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
         """The call's values in the order of `parameters`, defaults filled in.
@@ -173,7 +174,9 @@ def derivative(function: Any, signature: Callable[..., Any] | None = None, /, **
     """
     if not rules:
         raise TypeError(f"derivative({name_of(function)}) has no rule; if it is constant, use no_derivative")
-    _table[function] = Row(function, signature, rules)
+    row = _table.get(function) or Row(function)
+    row.define(signature, rules)
+    _table[function] = row
 
 
 def no_derivative(*functions: Any) -> None:
@@ -185,7 +188,9 @@ def no_derivative(*functions: Any) -> None:
         np.int64(1)
     """
     for function in functions:
-        _table[function] = Row(function, lambda: None, {})
+        row = _table.get(function) or Row(function)
+        row.define(lambda: None, {})
+        _table[function] = row
 
 
 def lookup(function: Any) -> Row:
