@@ -4,13 +4,15 @@ from tinygrad_edu import nn, optim, rules
 from tinygrad_edu.finite_differences import numerical_gradient
 from tinygrad_edu.functions import log_softmax, logsumexp, relu, sigmoid, softmax, softplus
 from tinygrad_edu.gradcheck import gradcheck
-from tinygrad_edu.rules.table import derivative, no_derivative, primitive
-from tinygrad_edu.tensor import Tensor, no_grad
+from tinygrad_edu.rules.table import composition, derivative, no_derivative, primitive
+from tinygrad_edu.tensor import AccumulationWarning, Tensor, no_grad
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "AccumulationWarning",
     "Tensor",
+    "composition",
     "derivative",
     "gradcheck",
     "log_softmax",

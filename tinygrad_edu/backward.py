@@ -8,7 +8,7 @@ that use it, so when its turn comes, everything it is to be blamed for has arriv
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from heapq import heappop, heappush
 from typing import Any
 
@@ -31,7 +31,7 @@ class Node:
 
     __slots__ = ("dtype", "edges", "row", "serial", "shape")
 
-    def __init__(self, row: Row | None, edges: list[Edge] | None, shape: tuple[int, ...], dtype: Any) -> None:
+    def __init__(self, row: Row | None, edges: list[Edge] | None, shape: Any, dtype: Any) -> None:
         self.row = row
         self.edges = edges
         self.shape = shape
@@ -42,31 +42,36 @@ class Node:
 class Leaf(Node):
     """Where gradients arrive and add up: the node of a tensor that no operation made."""
 
-    __slots__ = ("grad",)
+    __slots__ = ("grad", "used")
 
     def __init__(self, shape: tuple[int, ...], dtype: Any) -> None:
         super().__init__(None, [], shape, dtype)
         self.grad: Any = None
+        self.used = False  # whether an optimizer has taken a step along `grad` since it was begun
 
 
-def backward(node: Node, seed: Any, lift: Callable[[Any, Node], Any] | None = None) -> dict[Leaf, Any]:
+def backward(
+    node: Node, seed: Any, lift: Callable[[Any, Node], Any] | None = None, stop: Collection[Node] | None = None
+) -> dict[Node, Any]:
     """The gradient of `node`, weighted with `seed`, for every leaf that it depends on.
 
     Args:
         node: where to start.
         seed: the gradient of the final quantity with respect to this node, in the node's shape.
-        lift: makes a tensor again of a saved array and the node it came from. With it the pass is itself recorded
-            and the graph stays; without it, each node lets go of what it held as soon as it has been used.
+        lift: makes a tensor again of a saved array and the node it came from. With it the pass is itself recorded.
+        stop: the nodes to find gradients for, instead of the leaves.
 
     Returns:
-        leaf → gradient, of the leaf's shape and dtype.
+        node → gradient, of the node's shape and dtype, for all on which there is any dependence. A pass without
+        `lift` and `stop` lets each node go of what it held as soon as it has been used; the others leave the graph.
 
     Raises:
         RuntimeError: an earlier backward pass has freed a part of the graph.
     """
-    if isinstance(node, Leaf):
+    keep = lift is not None or stop is not None
+    found: dict[Node, Any] = {}
+    if node.row is None or (stop and node in stop):
         return {node: seed}
-    leaves: dict[Any, Any] = {}
     waiting: dict[int, tuple[Node, Any]] = {node.serial: (node, seed)}
     heap = [node.serial]
     while heap:
@@ -74,22 +79,26 @@ def backward(node: Node, seed: Any, lift: Callable[[Any, Node], Any] | None = No
         edges = node.edges
         if edges is None:
             raise _freed(node)
-        if lift is None:
+        if not keep:
             node.edges = None
         else:
-            edges = _lifted(node, edges, lift)
+            edges = _edges(node, edges, lift, stop)
         for parent, rule, saved in edges:
-            blame = rule.vjp(g, *saved)
-            if blame.shape != parent.shape or blame.dtype is not parent.dtype:
-                blame = _fit(blame, parent, node, rule)
-            if parent.row is None:
-                leaves[parent] = leaves[parent] + blame if parent in leaves else blame
+            try:
+                blame = rule.vjp(g, *saved)
+                if blame.shape != parent.shape or blame.dtype is not parent.dtype:
+                    blame = _fit(blame, parent, node, rule)
+            except Exception as error:
+                error.add_note(f"In the rule of {name_of(node.row and node.row.function)} for {rule.name!r}.")
+                raise
+            if parent.row is None or (stop and parent in stop):
+                found[parent] = found[parent] + blame if parent in found else blame
             elif (serial := parent.serial) in waiting:
                 waiting[serial] = (parent, waiting[serial][1] + blame)
             else:
                 waiting[serial] = (parent, blame)
                 heappush(heap, serial)
-    return leaves
+    return found
 
 
 def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
@@ -105,6 +114,8 @@ def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
         array([5., 5., 5.])
     """
     new = g.ndim - len(shape)
+    if new == 1 and g.shape[1:] == shape:  # by far the most common: a bias, added to every row
+        return g[0] if g.shape[0] == 1 else g.sum(axis=0)
     if new < 0 or any(own not in (1, n) for own, n in zip(shape, g.shape[new:])):
         raise ValueError(f"shape {shape} does not broadcast to {g.shape}")  # a reshape could hide a missing transpose
     repeated = [axis for axis, n in enumerate(g.shape) if n != 1 and (axis < new or shape[axis - new] == 1)]
@@ -116,6 +127,8 @@ def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
 def _fit(blame: Any, parent: Node, node: Node, rule: Rule) -> Any:
     """Bring what a rule returned to its input's shape and dtype."""
     shape = blame.shape
+    if shape is None or parent.shape is None:
+        raise TypeError(f"the rule returned {type(blame).__name__} of shape {shape} for an input of {parent.shape}")
     try:
         blame = unbroadcast(blame, parent.shape)
     except ValueError:
@@ -137,16 +150,24 @@ def _freed(node: Node) -> RuntimeError:
     )
 
 
-def _lifted(node: Node, edges: list[Edge], lift: Callable[[Any, Node], Any]) -> list[Edge]:
-    """The edges with saved arrays made tensors of this graph again, so that a rule's own arithmetic is recorded."""
-    assert node.row is not None
+def _edges(
+    node: Node, edges: list[Edge], lift: Callable[[Any, Node], Any] | None, stop: Collection[Node] | None
+) -> list[Edge]:
+    """The edges that can lead to `stop`, with saved arrays made tensors again so that the rules' work is recorded."""
+    every = edges
+    if stop is not None:
+        oldest = max(wanted.serial for wanted in stop)
+        edges = [edge for edge in edges if edge[0] in stop or (edge[0].row is not None and edge[0].serial < oldest)]
+    if lift is None or node.row is None:
+        return edges
+    make = lift
     origin: dict[Any, Node] = {len(node.row.parameters): node}
-    for parent, rule, saved in edges:
+    for parent, rule, saved in every:
         origin[(rule.position, saved[0]) if rule.each else rule.position] = parent
 
     def again(value: Any, source: Any) -> Any:
         if source in origin:
-            return lift(value, origin[source])
+            return make(value, origin[source])
         if isinstance(value, list | tuple) and source is not None:
             return type(value)(again(item, (source, i)) for i, item in enumerate(value))
         return value

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -17,9 +18,14 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from tinygrad_edu.backward import Edge, Leaf, Node, backward
 from tinygrad_edu.rules.elementwise import cast
 from tinygrad_edu.rules.indexing import getitem
-from tinygrad_edu.rules.table import Row, lookup, name_of
+from tinygrad_edu.rules.several import part
+from tinygrad_edu.rules.table import Row, lookup, lookup_method, name_of
 
-__all__ = ["Tensor", "no_grad"]
+__all__ = ["AccumulationWarning", "Tensor", "no_grad"]
+
+
+class AccumulationWarning(UserWarning):
+    """Gradients were added to gradients along which an optimizer has already taken its step."""
 
 
 class _Recording(threading.local):
@@ -85,6 +91,8 @@ class Tensor:
         is_duck = hasattr(type(data), "__array_function__") and not isinstance(data, np.ndarray)
         self._data = (data if dtype is None else cast(data, dtype)) if is_duck else np.array(data, dtype=dtype)
         self.node = _leaf(self._data) if requires_grad else None
+        if not requires_grad and not is_duck:
+            self._data.setflags(write=False)  # a constant may be saved for backward, so it must stay what it is
 
     # ---- what it holds -------------------------------------------------------------------------------------------
     @property
@@ -98,12 +106,15 @@ class Tensor:
             return
         if np.shape(value) != self.shape:
             raise ValueError(f"data of shape {np.shape(value)} does not fit a Tensor of shape {self.shape}")
-        if not isinstance(self.node, Leaf | None):
+        if isinstance(self.node, Leaf):
+            self._data[...] = value
+        elif self.node is None:
+            self._data = Tensor(value, dtype=self.dtype)._data
+        else:
             raise RuntimeError(
                 f"This Tensor was made by {name_of(self.node.row and self.node.row.function)}; writing over its data "
                 "would make its gradients wrong. Make a new Tensor of the new data."
             )
-        self._data[...] = value
 
     @property
     def requires_grad(self) -> bool:
@@ -128,6 +139,7 @@ class Tensor:
                 f"{self.shape} and dtype {self.dtype}"
             )
         self.node.grad = value
+        self.node.used = False
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -204,7 +216,7 @@ class Tensor:
             if isinstance(first, np.ndarray):
                 first = first.copy()  # the graph of this pass holds it, and its owner may write to it
             g = first if isinstance(first, Tensor) else _make(first, None)
-            collected = backward(self.node, g, _make)
+            collected = backward(self.node, g, _lift)
         else:
             collected = backward(self.node, first)
         for leaf, total in _arrived(collected, first):  # only now: an exception on the way leaves .grad as it was
@@ -218,6 +230,11 @@ class Tensor:
                     "Reduce it to one number first, for example np.sum(t).backward(), or give the weights: "
                     "t.backward(np.ones(t.shape))."
                 )
+            if self.dtype.kind == "c":
+                raise ValueError(
+                    "backward() on a complex number: only a real one has a slope. Take np.real, np.imag or np.abs of "
+                    "it, or give the weight: t.backward(1.0)."
+                )
             return np.ones_like(self._data) if self.shape else self.dtype.type(1)
         if not isinstance(seed, Tensor):
             is_duck = hasattr(type(seed), "__array_function__") and not isinstance(seed, np.ndarray)
@@ -229,23 +246,23 @@ class Tensor:
     # ---- NumPy's protocols ---------------------------------------------------------------------------------------
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         if method != "__call__":
-            raise TypeError(
-                f"np.{ufunc.__name__}.{method} is not supported on Tensors; use a function such as np.sum or np.max."
-            )
+            return _call(lookup_method(ufunc, method), inputs, kwargs)
+        row = lookup(ufunc)
+        if not kwargs and not row.is_constant and row.body is None:
+            return _apply(row, inputs)
         if "out" in kwargs:
             raise TypeError(
                 f"np.{ufunc.__name__} cannot write a Tensor's result into an existing array, neither with out= nor "
                 "with an operator such as +=: an array does not remember how it was made. Write a = a + t."
             )
-        row = lookup(ufunc)
+        if row.body is not None:
+            return row.compose(inputs, kwargs)
         if row.is_constant:
             return ufunc(*map(_plain, inputs), **{name: _plain(value) for name, value in kwargs.items()})
-        for name in kwargs:
-            raise TypeError(
-                f"np.{ufunc.__name__}({name}=...) is not supported on Tensors. Leave {name} out; to compute in "
-                "another dtype use t.astype(dtype), to choose entries np.where(mask, a, b)."
-            )
-        return _apply(row, inputs)
+        raise TypeError(
+            f"np.{ufunc.__name__}({next(iter(kwargs))}=...) is not supported on Tensors. Leave it out; to compute in "
+            "another dtype use t.astype(dtype), to choose entries np.where(mask, a, b)."
+        )
 
     def __array_function__(self, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         return _call(lookup(function), args, kwargs)
@@ -473,21 +490,25 @@ def _apply(row: Row, inputs: Sequence[Any]) -> Tensor:
     """Call a function whose parameters are all given in order, as every ufunc's are."""
     values = []
     wanting: list[Edge] = []
-    for value, rule in zip(inputs, row.rules, strict=False):
+    for value, rule in zip(inputs, row.rules):
         if isinstance(value, Tensor):
             values.append(value._data)
             if value.node is not None:
                 wanting.append((value.node, rule or row.refuse(len(values) - 1), ()))
+        elif isinstance(value, list) or (isinstance(value, tuple) and rule is not None):
+            values.append(np.array(value))
         else:
-            is_operand = isinstance(value, list) or (isinstance(value, tuple) and rule is not None)
-            values.append(np.array(value) if is_operand else value)
-    return _result(row, inputs, values, wanting, row.function(*values))
+            values.append(value)
+    tensor: Tensor = _result(row, values, wanting, row.function(*values))
+    return tensor
 
 
 def _call(row: Row, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Call a function that has options or lists of arrays: the values are brought into the order of its row first."""
     if not kwargs and len(args) == row.plain_arity:
         return _apply(row, args)
+    if row.body is not None:
+        return row.compose(args, kwargs)
     plain_args = [_plain(value) for value in args]
     plain_kwargs = {name: _plain(value) for name, value in kwargs.items()}
     if row.is_constant:
@@ -507,39 +528,81 @@ def _call(row: Row, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
                 values[position] = np.array(value)  # this and the one above refuse a Tensor whose gradient they'd lose
         elif value is not values[position]:
             row.refuse(position)
-    return _result(row, inputs, values, wanting, row.function(*plain_args, **plain_kwargs))
+    return _result(row, values, wanting, row.function(*plain_args, **plain_kwargs))
 
 
-def _result(row: Row, inputs: Sequence[Any], values: list[Any], wanting: list[Edge], out: Any) -> Tensor:
+def _result(row: Row, values: list[Any], wanting: list[Edge], out: Any) -> Any:
     """Wrap what a function returned and, where an input wants a gradient, remember how it was made."""
+    if row.may_alias and any(out is value for value in values):
+        out = out.view()  # np.squeeze with nothing to squeeze returns its argument
+    edges: list[Edge] = []
+    if wanting and _recording.on:
+        for position in row.kept:
+            value = values[position]
+            if not isinstance(value, np.ndarray) or value.flags.writeable or value.base is not None:
+                values[position] = _kept(value)
+        values.append(out)
+        for edge in wanting:
+            parent, rule, i = edge
+            edges.append((parent, rule, i + rule.read(*values)) if rule.read else edge)
     if isinstance(out, np.ndarray):
-        for value in values:
-            if out is value:  # np.squeeze with nothing to squeeze returns its argument
-                out = out.view()
         out.setflags(write=False)  # rules that ask for `out` must find it as it was
     elif isinstance(out, np.generic):
         out = np.asarray(out)
         out.setflags(write=False)
+    elif isinstance(out, tuple | list):
+        return _several(row, edges, out)
     tensor = _new(Tensor)
     tensor._data = out
-    if wanting and _recording.on:
-        for position in row.kept:
-            if inputs[position] is values[position] and isinstance(inputs[position], np.ndarray):
-                values[position] = values[position].copy()  # its owner may write to it before backward
-        values.append(out)
-        edges = [(parent, rule, i + rule.read(*values) if rule.read else i) for parent, rule, i in wanting]
-        tensor.node = Node(row, edges, out.shape, out.dtype)
-    else:
-        tensor.node = None
+    tensor.node = Node(row, edges, out.shape, out.dtype) if edges else None
     return tensor
 
 
-def _arrived(collected: dict[Leaf, Any], seed: Any) -> list[tuple[Leaf, Any]]:
+def _kept(value: Any) -> Any:
+    """What a rule asked for, safe from being written to: the engine's own arrays are read-only, any other is copied."""
+    if isinstance(value, np.ndarray):
+        owner = value if value.base is None else value.base
+        return value.copy() if not isinstance(owner, np.ndarray) or owner.flags.writeable else value
+    if isinstance(value, list | tuple):
+        return type(value)(map(_kept, value))
+    return value
+
+
+def _several(row: Row, edges: list[Edge], out: Any) -> Any:
+    """Wrap a result that is several arrays; each is a part of one node."""
+    arrays = tuple(np.asarray(a) if isinstance(a, np.generic) else a for a in out)
+    for array in arrays:
+        if isinstance(array, np.ndarray):
+            array.setflags(write=False)
+    whole = Node(row, edges, None, None) if edges else None
+    tensors = _lift(arrays, whole)
+    return type(out)(*tensors) if hasattr(out, "_fields") else type(out)(tensors)
+
+
+def _lift(value: Any, node: Node | None) -> Any:
+    """A saved value as a Tensor of the node it came from; several arrays as the parts of theirs."""
+    if not isinstance(value, tuple):
+        return _make(value, node)
+    shapes, rule = tuple(array.shape for array in value), _PART.rules[0]
+    return tuple(
+        _make(
+            array,
+            Node(_PART, [(node, rule, (shapes, k))], array.shape, array.dtype)
+            if node and rule and array.dtype.kind in "fc"
+            else None,
+        )
+        for k, array in enumerate(value)
+    )
+
+
+def _arrived(collected: dict[Any, Any], seed: Any) -> list[tuple[Leaf, Any]]:
     """Each leaf's new `.grad`: what it had plus what has come, in memory of its own."""
     arrived = []
     taken = {id(seed)}
     for leaf, g in collected.items():
         if leaf.grad is not None:
+            if leaf.used:
+                _warn_of_old_gradients()
             g = leaf.grad + g
         if isinstance(g, np.ndarray):
             if g.base is not None or id(g) in taken:  # a view, or an array that another leaf was given too
@@ -549,6 +612,16 @@ def _arrived(collected: dict[Leaf, Any], seed: Any) -> list[tuple[Leaf, Any]]:
             g = np.asarray(g)
         arrived.append((leaf, g))
     return arrived
+
+
+def _warn_of_old_gradients() -> None:
+    warnings.warn(
+        "backward() adds to gradients along which an optimizer has already taken its step; probably "
+        "optimizer.zero_grad() is missing before it. If old and new gradients are meant to add up, say so with "
+        "warnings.simplefilter('ignore', tg.AccumulationWarning).",
+        AccumulationWarning,
+        stacklevel=4,
+    )
 
 
 def _frozen(index: Any) -> Any:
@@ -562,7 +635,7 @@ def _frozen(index: Any) -> Any:
     return np.array(index) if isinstance(index, np.ndarray | list) else index
 
 
-_ADD, _SUBTRACT, _MULTIPLY, _DIVIDE, _POWER, _MATMUL, _NEGATIVE, _ABSOLUTE, _GETITEM = map(
+_ADD, _SUBTRACT, _MULTIPLY, _DIVIDE, _POWER, _MATMUL, _NEGATIVE, _ABSOLUTE, _GETITEM, _PART = map(
     lookup,
-    (np.add, np.subtract, np.multiply, np.divide, np.power, np.matmul, np.negative, np.absolute, getitem),
+    (np.add, np.subtract, np.multiply, np.divide, np.power, np.matmul, np.negative, np.absolute, getitem, part),
 )

@@ -32,20 +32,28 @@ class Run:
         self.vector = vector
         self.state = state
 
+    def leaves(self) -> list[Any]:
+        """Where the parameters' gradients are: the same as `parameter.grad`, without a property's detour."""
+        return [parameter.node for parameter in self.parameters]
+
     def gradient(self) -> NDArray[Any]:
         """The gradients of all parameters as one new (n,) array.
 
         Raises:
             RuntimeError: the parameters have moved since (`model.astype` after the optimizer was made).
         """
+        vector = self.vector.base
         for parameter in self.parameters:
-            if parameter.data.base is not self.vector.base:
+            if parameter._data.base is not vector:
                 raise RuntimeError(
                     f"The optimizer holds parameters of dtype {self.vector.dtype}, but since then they have been given "
                     f"memory of their own, of dtype {parameter.dtype}: it would move what the model no longer uses. "
                     "Call model.astype(...) first, then make the optimizer."
                 )
-        gradient: Any = np.concatenate([parameter.grad.ravel() for parameter in self.parameters])
+        leaves = self.leaves()
+        gradient: Any = np.concatenate([leaf.grad.ravel() for leaf in leaves])
+        for leaf in leaves:
+            leaf.used = True
         return gradient.numpy() if isinstance(gradient, Tensor) else gradient  # after backward(create_graph=True)
 
     def split(self) -> list[Run]:

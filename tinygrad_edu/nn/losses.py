@@ -29,14 +29,19 @@ def mse_loss(prediction: Any, target: Any) -> Any:
         >>> print(tg.nn.mse_loss(np.array([1.0, 2.0]), np.array([1.0, 4.0])))
         2.0
     """
-    if np.shape(prediction) != np.shape(target):
+    shapes = _shape(prediction), _shape(target)
+    if shapes[0] != shapes[1]:
         raise ValueError(
-            f"mse_loss: prediction has shape {np.shape(prediction)} and target {np.shape(target)}. They must be equal, "
-            "for otherwise broadcasting would compare every entry with every other. "
+            f"mse_loss: prediction has shape {shapes[0]} and target {shapes[1]}. They must be equal, for otherwise "
+            "broadcasting would compare every entry with every other. "
             "Mend it with target.reshape(prediction.shape) if they hold the same entries."
         )
     difference = np.subtract(prediction, target)
-    return np.mean(difference * difference)
+    return np.sum(difference * difference) / difference.size
+
+
+def _shape(values: Any) -> Any:
+    return values.shape if hasattr(values, "shape") else np.shape(values)
 
 
 derivative(

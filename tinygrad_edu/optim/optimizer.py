@@ -69,7 +69,8 @@ class Optimizer:
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters."""
         for parameter in self.params:
-            parameter.grad = None
+            leaf: Any = parameter.node
+            leaf.grad, leaf.used = None, False
 
     def step(self) -> None:
         """Move every parameter that has a gradient; one that has none stays where it is.
@@ -79,10 +80,10 @@ class Optimizer:
         """
         moving = []
         for run in list(self._runs):
-            missing = [parameter.grad is None for parameter in run.parameters]
-            if not any(missing):
+            missing = [leaf.grad is None for leaf in run.leaves()]
+            if True not in missing:
                 moving.append(run)
-            elif not all(missing):
+            elif False in missing:
                 # From here on the two kinds have histories of their own.
                 at = self._runs.index(run)
                 self._runs[at : at + 1] = pieces = run.split()

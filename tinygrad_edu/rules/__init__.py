@@ -1,9 +1,19 @@
 """The table of derivatives: importing this package fills it, one file per family of functions."""
 
-from tinygrad_edu.rules import elementwise, indexing, linear_algebra, reductions, shape, strong_zero
-from tinygrad_edu.rules.table import derivative, lookup, no_derivative, primitive
+from tinygrad_edu.rules import (
+    elementwise,
+    indexing,
+    linear_algebra,
+    reductions,
+    several,
+    shape,
+    strong_zero,
+    ufunc_methods,
+)
+from tinygrad_edu.rules.table import composition, derivative, lookup, no_derivative, primitive
 
 __all__ = [
+    "composition",
     "derivative",
     "elementwise",
     "indexing",
@@ -12,6 +22,8 @@ __all__ = [
     "no_derivative",
     "primitive",
     "reductions",
+    "several",
     "shape",
     "strong_zero",
+    "ufunc_methods",
 ]

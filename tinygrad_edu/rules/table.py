@@ -24,7 +24,18 @@ from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 
-__all__ = ["Row", "Rule", "derivative", "lookup", "name_of", "no_derivative", "primitive", "rows"]
+__all__ = [
+    "Row",
+    "Rule",
+    "composition",
+    "derivative",
+    "lookup",
+    "lookup_method",
+    "name_of",
+    "no_derivative",
+    "primitive",
+    "rows",
+]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -32,7 +43,9 @@ _table: dict[Any, Row] = {}
 
 
 def name_of(function: Any) -> str:
-    """The name a reader would write: `np.sin`, `np.linalg.norm`, `relu`."""
+    """The name a reader would write: `np.sin`, `np.linalg.norm`, `np.add.reduce`, `relu`."""
+    if isinstance(function, tuple):
+        return f"np.{function[0].__name__}.{function[1]}"
     module = getattr(function, "__module__", None) or ""
     if isinstance(function, np.ufunc) or module.startswith("numpy"):
         return f"{module.replace('numpy', 'np', 1) if module.startswith('numpy.') else 'np'}.{function.__name__}"
@@ -84,13 +97,18 @@ class Rule:
 
 
 class Row:
-    """A function of the table with its rules, one per differentiable parameter; none at all makes it a constant."""
+    """A function of the table with its rules, one per differentiable parameter.
+
+    No rules at all make it a constant. A `body` makes it a composition: it is computed by that instead.
+    """
 
     __slots__ = (
+        "body",
         "defaults",
         "function",
         "is_constant",
         "kept",
+        "may_alias",
         "parameters",
         "plain_arity",
         "positions",
@@ -100,6 +118,7 @@ class Row:
 
     def __init__(self, function: Any) -> None:
         self.function = function
+        self.body: Callable[..., Any] | None = None
 
     def define(self, signature: Callable[..., Any] | None, rules: dict[str, Callable[..., Any]]) -> None:
         """Take these rules, in place of those that the row had: whoever holds the row has the new ones."""
@@ -114,6 +133,8 @@ class Row:
         self.positions = {name: position for position, name in enumerate(parameters)}
         self.rules = tuple(by_name.get(name) for name in parameters)
         self.is_constant = not rules
+        self.may_alias = not isinstance(self.function, np.ufunc)
+        self.body = None
         self.refused = frozenset(parameters) - {parameters[i] for i in kept} - by_name.keys() - shapes
         # With this many positional arguments and nothing else, a call is in the row's order already.
         self.plain_arity = -1 if self.refused or self.is_constant else len(parameters)
@@ -130,13 +151,24 @@ class Row:
             if position is None or (name in self.refused and value is not self.defaults[position]):
                 self.refuse(position if position is not None else name)
             frame[position] = value
+        for name, value in zip(self.parameters, frame):
+            if value is inspect.Parameter.empty:
+                raise TypeError(f"{name_of(self.function)} on a Tensor needs a value for {name!r}")
         return frame
+
+    def compose(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Compute by the body; TypeError for an option that it does not have."""
+        assert self.body is not None
+        unknown = kwargs.keys() - set(inspect.signature(self.body).parameters)
+        for name in sorted(unknown):
+            self.refuse(name)
+        return self.body(*args, **kwargs)
 
     def refuse(self, parameter: str | int) -> NoReturn:
         """Say that no rule of this row knows a parameter: going on would lose its gradient or ignore the option."""
         name = self.parameters[parameter] if isinstance(parameter, int) else parameter
         raise TypeError(
-            f"{name_of(self.function)}({name}=...) is not supported on Tensors: no rule in its row of the table knows "
+            f"{name_of(self.function)}({name}=...) is not supported on Tensors: its row of the table does not know "
             f"{name!r}. Leave {name} out, or compute on plain arrays (t.data) where no gradient is needed."
         )
 
@@ -179,6 +211,35 @@ def derivative(function: Any, signature: Callable[..., Any] | None = None, /, **
     _table[function] = row
 
 
+def composition(*functions: Any) -> Callable[[Function], Function]:
+    """Add rows for functions that are others in disguise: on Tensors they are computed by the decorated body.
+
+    The body is ordinary NumPy made of functions that have rows, so that its gradient follows, and gives the same
+    numbers to the last bit. It has the function's parameters, as far as they are supported.
+
+    Example:
+        >>> import numpy as np, tinygrad_edu as tg
+        >>> @tg.primitive
+        ... def cube(x):
+        ...     return x**3
+        >>> @tg.composition(cube)
+        ... def _cube(x):
+        ...     return x * x * x
+        >>> cube(tg.Tensor(2.0, requires_grad=True))
+        Tensor(8., requires_grad=True, made by np.multiply)
+    """
+
+    def define(body: Function) -> Function:
+        for function in functions:
+            row = _table.get(function) or Row(function)
+            row.define(body, {})
+            row.is_constant, row.body = False, body
+            _table[function] = row
+        return body
+
+    return define
+
+
 def no_derivative(*functions: Any) -> None:
     """Add rows for functions whose answer is a constant: comparisons, arg-functions, steps. They return plain arrays.
 
@@ -206,6 +267,21 @@ def lookup(function: Any) -> Row:
             f"No derivative rule for {name}. Add one row to tinygrad_edu/rules/; for example: "
             f"derivative({name}, x=lambda g, x: ...), with the gradient in plain NumPy for the dots. "
             "Where no gradient is needed, compute on plain arrays: t.data."
+        )
+    return row
+
+
+def lookup_method(ufunc: np.ufunc, method: str) -> Row:
+    """The row of a ufunc's method, such as np.add.reduce; it is kept under the pair (ufunc, method).
+
+    Raises:
+        TypeError: the table has no such row.
+    """
+    row = _table.get((ufunc, method))
+    if row is None:
+        raise TypeError(
+            f"np.{ufunc.__name__}.{method} is not supported on Tensors; "
+            "use a function that does the same, such as np.sum, np.max, np.cumsum or indexing."
         )
     return row
 

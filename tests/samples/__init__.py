@@ -1,0 +1,8 @@
+"""A sample of every row of the table: how to call the function, on which shapes and values, with which options.
+
+Added a row? Add its sample to the SAMPLES of its family's file here.
+"""
+
+from tests.samples import first
+
+SAMPLES = {**first.SAMPLES}
