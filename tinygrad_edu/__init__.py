@@ -6,6 +6,7 @@ from tinygrad_edu.functions import log_softmax, logsumexp, relu, sigmoid, softma
 from tinygrad_edu.gradcheck import gradcheck
 from tinygrad_edu.rules.table import composition, derivative, no_derivative, primitive
 from tinygrad_edu.tensor import AccumulationWarning, Tensor, no_grad
+from tinygrad_edu.transforms import elementwise_grad, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
 __version__ = "0.1.0"
 
@@ -14,7 +15,13 @@ __all__ = [
     "Tensor",
     "composition",
     "derivative",
+    "elementwise_grad",
+    "grad",
     "gradcheck",
+    "hessian",
+    "hvp",
+    "jacobian",
+    "jvp",
     "log_softmax",
     "logsumexp",
     "nn",
@@ -28,4 +35,6 @@ __all__ = [
     "sigmoid",
     "softmax",
     "softplus",
+    "value_and_grad",
+    "vjp",
 ]

@@ -21,7 +21,7 @@ from tinygrad_edu.rules.indexing import getitem
 from tinygrad_edu.rules.several import part
 from tinygrad_edu.rules.table import Row, lookup, lookup_method, name_of
 
-__all__ = ["AccumulationWarning", "Tensor", "no_grad"]
+__all__ = ["AccumulationWarning", "Tensor", "no_grad", "recorded"]
 
 
 class AccumulationWarning(UserWarning):
@@ -48,8 +48,19 @@ def no_grad() -> Iterator[None]:
         ...     (w * 2).requires_grad
         False
     """
+    with _switched(False):
+        yield
+
+
+def recorded() -> contextlib.AbstractContextManager[None]:
+    """Record in this block even if `no_grad` is around it: for transforms, which differentiate what they call."""
+    return _switched(True)
+
+
+@contextlib.contextmanager
+def _switched(on: bool) -> Iterator[None]:
     before = _recording.on
-    _recording.on = False
+    _recording.on = on
     try:
         yield
     finally:
@@ -597,12 +608,12 @@ def _lift(value: Any, node: Node | None) -> Any:
 
 def _arrived(collected: dict[Any, Any], seed: Any) -> list[tuple[Leaf, Any]]:
     """Each leaf's new `.grad`: what it had plus what has come, in memory of its own."""
+    if any(leaf.used and leaf.grad is not None for leaf in collected):
+        _warn_of_old_gradients()
     arrived = []
     taken = {id(seed)}
     for leaf, g in collected.items():
         if leaf.grad is not None:
-            if leaf.used:
-                _warn_of_old_gradients()
             g = leaf.grad + g
         if isinstance(g, np.ndarray):
             if g.base is not None or id(g) in taken:  # a view, or an array that another leaf was given too
