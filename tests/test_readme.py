@@ -2,7 +2,9 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 import tinygrad_edu as tg
@@ -29,6 +31,13 @@ def test_function_of_ones_own() -> None:
     names: dict[str, object] = {"tg": tg}
     exec(BLOCKS[2], names)
     assert tg.gradcheck(names["cube"], 2.0)  # type: ignore[arg-type]
+
+
+def test_gradients_of_functions() -> None:
+    names: dict[str, Any] = {"tg": tg, "np": np}
+    exec(BLOCKS[3], names)
+    assert np.array_equal(names["gradient"]["w"], [2, 4])
+    assert names["gradient"]["b"] == 1
 
 
 def test_map_names_every_file_of_the_package() -> None:

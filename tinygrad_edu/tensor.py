@@ -7,6 +7,7 @@ derivatives themselves are in `rules/`, the chain rule in `backward.py`.
 from __future__ import annotations
 
 import contextlib
+import html
 import threading
 import warnings
 from collections.abc import Iterator, Sequence
@@ -393,6 +394,9 @@ class Tensor:
             return f"Tensor({numbers}{dtype})"
         made = "" if self.node.row is None else f", made by {name_of(self.node.row.function)}"
         return f"Tensor({numbers}{dtype}, requires_grad=True{made})"
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(repr(self))}</pre><small>shape {self.shape}, {self.dtype}</small>"
 
     # ---- NumPy's methods -----------------------------------------------------------------------------------------
     def sum(self, axis: Any = None, keepdims: bool = False) -> Tensor:
