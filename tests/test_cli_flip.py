@@ -1,8 +1,10 @@
 """The command `tinygrad-edu flip`: what it prints, its JSON, its exit codes, and terminals of all kinds."""
 
+import itertools
 import json
 import math
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -11,6 +13,7 @@ import pytest
 
 import tinygrad_edu as tg
 from tinygrad_edu.cli import main
+from tinygrad_edu.cli.terminal import picture
 from tinygrad_edu.lessons import flip
 
 SHORT = ("--steps", "20")
@@ -107,6 +110,15 @@ def test_it_fits_the_terminal(columns, monkeypatch, capsys):
     assert 90 <= len(lines) <= 130
 
 
+@pytest.mark.parametrize("columns", [40, 59, 60])
+def test_a_narrow_terminal_is_told_what_the_tables_need(columns, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    assert main(["flip", *SHORT]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= columns
+    assert ("The tables need 60" in "".join(lines)) is (columns < 60)
+
+
 def test_piped_output_has_no_control_characters(capsys):
     assert main(["flip", *SHORT]) == 0
     out, err = capsys.readouterr()
@@ -165,6 +177,30 @@ def test_a_closed_pipe(mode):
     assert err == b""
 
 
+NOTHING_PRINTED = [
+    ("> /dev/full", "cannot write the output: "),
+    (">&-", "nowhere to print to: standard output is closed"),
+]
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
+@pytest.mark.parametrize("mode", ["", "--json"])
+@pytest.mark.parametrize(("where", "says"), NOTHING_PRINTED, ids=["full", "closed"])
+def test_output_that_cannot_be_written(where, says, mode):
+    command = f"{shlex.join(COMMAND)} flip {shlex.join(SHORT)} {mode} {where}"
+    done = subprocess.run(["sh", "-c", command], stderr=subprocess.PIPE, text=True, timeout=60)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert says in done.stderr
+
+
+@on_posix
+def test_quiet_needs_no_output():
+    command = f"{shlex.join(COMMAND)} flip {shlex.join(SHORT)} --quiet >&-"
+    done = subprocess.run(["sh", "-c", command], stderr=subprocess.PIPE, timeout=60)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 # ---- options -----------------------------------------------------------------------------------------------------
 def test_a_size_of_ones_own_is_trained_as_well(capsys):
     assert main(["flip", "--json", "--hidden", "6", *SHORT]) == 0
@@ -179,6 +215,34 @@ def test_a_learning_rate_that_crawls_or_blows_up_is_no_failure(capsys):
         document = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
         assert "4 hidden units get 16 of 16" not in document["checks"]
     assert document["train_one"] == {"loss": None, "steps": document["train_one"]["steps"], "ended": "overflow"}
+
+
+def paragraphs(capsys, *arguments):
+    """All that is printed, its lines joined."""
+    assert main(["flip", *arguments]) == 0
+    return " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize(("lr", "steps"), [("1e308", "1"), ("8", "300")], ids=["overflow", "still a number"])
+def test_nothing_is_said_of_lost_units_when_all_runs_blew_up(lr, steps, capsys):
+    out = paragraphs(capsys, "--lr", lr, "--steps", steps)
+    assert "all 24 starts with three units blew up" in out
+    assert "dead ReLU" not in out
+    assert "reached the floor" not in out
+
+
+def test_starts_that_blew_up_are_counted_by_themselves(monkeypatch, capsys):
+    ends = itertools.cycle([(math.nan, 3), (1e6, 3), (0.125, 1), (0.0625, 0)])
+
+    def train_all(hidden, settings, on_start=None):
+        results = [next(ends) for _ in range(8)]
+        return flip.Starts(
+            hidden, [flip.Start(i, flip.Run([0.5, end], ""), 0, dead) for i, (end, dead) in enumerate(results)]
+        )
+
+    monkeypatch.setattr(flip, "train_all", train_all)
+    out = paragraphs(capsys, *SHORT)
+    assert "Of 8 starts with three units, 4 blew up, 2 reached the floor and 2 lost a unit: silent" in out
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adam"])
@@ -261,6 +325,28 @@ def test_a_picture_that_cannot_be_written(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("matplotlib.figure.Figure.savefig", full)
     assert main(["flip", "--quiet", "--plot", str(tmp_path / "losses.png"), *SHORT]) == 2
     assert "No space left on device" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("exists", [False, True])
+def test_looking_whether_a_picture_can_be_written_leaves_no_trace(exists, tmp_path):
+    path = tmp_path / "losses.png"
+    if exists:
+        path.write_bytes(b"older")
+    assert picture(str(path)) == path
+    assert [p.read_bytes() for p in tmp_path.iterdir()] == [b"older"] * exists
+
+
+def test_a_picture_that_cannot_be_written_is_found_before_anything_is_computed(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(flip, "lesson", lambda *_: pytest.fail("computed"))
+    assert "cannot write" in refused(capsys, "--plot", str(tmp_path / f"{'a' * 300}.png"))
+
+    def refuse(*_args, **_options):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("pathlib.Path.open", refuse)
+    says = " ".join(refused(capsys, "--plot", str(tmp_path / "losses.png")).split())
+    assert "argument --plot: cannot write" in says
+    assert says.endswith("Permission denied")
 
 
 # ---- a failure is noticed ----------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import tinygrad_edu as tg
+from tinygrad_edu.gradcheck.kinks import distance_to_hull, groups
 
 rng = np.random.default_rng(7)
 square = rng.normal(size=(3, 3))
@@ -127,6 +128,18 @@ PLANTED: dict[str, tuple[Any, tuple[Any, ...], str]] = {
         (vector,),
         "linear",
     ),
+    "clipping large gradients": (planted(lambda x: x * 3, x=lambda g: np.clip(g * 3, -100, 100)), (vector,), "linear"),
+    "dropping small gradients": (planted(lambda x: x * 3, x=lambda g: g * 3 * (np.abs(g) > 1e-6)), (vector,), "linear"),
+    "dropping small gradients in float32": (
+        planted(lambda x: x * 3, x=lambda g: g * 3 * (np.abs(g) > 1e-3)),
+        (vector.astype(np.float32),),
+        "linear",
+    ),
+    "kink beyond its slopes, on a steep slope": (
+        planted(lambda x: tg.relu(x) + 1e4 * x, x=lambda g, x: g * (1e4 + (x > 0) + 5 * (x == 0))),
+        (np.zeros(1),),
+        "x[0]",
+    ),
     "changing the seed": (planted(lambda x: x * x, x=doubling_its_g), (vector,), "seed"),
     "changing its input": (planted(overwriting_its_input, x=lambda g: g * 2), (vector,), "changed"),
     "random forward": (planted(lambda x: x + noise.normal(), x=lambda g: g), (vector,), "different results"),
@@ -204,6 +217,19 @@ AWKWARD: dict[str, tuple[Any, ...]] = {
     "max of a relu, all at 0": (lambda x: np.maximum(tg.relu(x[0]), x[1]), np.zeros(2)),
     "clip at its bounds": (lambda x: np.clip(x, -1, 1), np.array([-1.0, 1.0, 0.0, 2.0])),
     "std where all are equal": (np.std, np.full(4, 3.0)),
+    "nine tied for the maximum": (np.max, np.ones(9)),
+    "twenty tied for the maximum": (np.max, np.ones(20)),
+    "rows of ten tied": (lambda x: np.max(x, axis=1), np.zeros((4, 10))),
+    "sixty kinks": (lambda x: np.concatenate([tg.relu(x[:30]), np.maximum(x[30:], 0)]), np.zeros(60)),
+    "crossed minimum of a relu": (lambda x: np.minimum(x, tg.relu(x[::-1])), np.zeros(2)),
+    "kink on a steep slope": (lambda x: tg.relu(x) + 1e4 * x, np.zeros(2)),
+    "kinks hardly larger than rtol": (
+        lambda x: x + np.array([1e-10, 5e-10, 2e-9, 3e-9, 9e-9, 2e-8]) * tg.relu(x),
+        np.zeros(6),
+    ),
+    "sine over x near 0": (lambda x: np.sin(x) / x, np.array([1e-4])),
+    "exponential minus one over x near 0": (lambda x: (np.exp(x) - 1) / x, np.array([1e-4])),
+    "variance as a difference of means": (lambda x: np.mean(x**2) - np.mean(x) ** 2, 1e4 + rng.normal(size=5)),
     "close to a kink": (lambda x: np.abs(x - 1), 1 + np.array([1e-3, 1e-5, 1e-6, 1e-9, 1e-12])),
     "relu squared": (lambda x: tg.relu(x) ** 2, np.array([0.0, 1.0, -1.0])),
     "tiny scale": (lambda x: 1e-6 * x**2, np.array([0.0, 1e-3, 1.0, 1e-100])),
@@ -302,6 +328,84 @@ def test_user_rtol_is_respected() -> None:
     wrong = planted(lambda x: np.sin(x), x=lambda g, x: g * np.cos(x) * 1.001)
     assert not tg.gradcheck(wrong, vector, rtol=1e-4)
     assert tg.gradcheck(wrong, vector, rtol=1e-2)
+
+
+def test_rtol_zero_leaves_only_the_error_of_the_measurement() -> None:
+    wrong = planted(lambda x: np.sin(x), x=lambda g, x: g * np.cos(x) * (1 + 1e-10))
+    assert not tg.gradcheck(wrong, vector, rtol=0)
+    assert tg.gradcheck(wrong, vector)
+    assert tg.gradcheck(lambda x: 3 * x, vector, rtol=0)
+
+
+def test_leaves_that_are_not_checked_keep_their_gradients() -> None:
+    w = tg.Tensor([2.0], requires_grad=True)
+    w.grad = kept = np.array([5.0])
+    w.node.used = True
+    assert tg.gradcheck(lambda x: x * w, np.array([1.0]))
+    assert w.grad is kept
+    assert np.array_equal(kept, [5.0])
+    assert w.node.used
+    model = tg.nn.Linear(2, 2, rng=0)
+    assert tg.gradcheck(lambda x: model(x), np.ones((1, 2)))
+    assert model.weight.grad is None
+
+
+def test_the_same_tensor_twice_is_checked_once() -> None:
+    t = tg.Tensor([1.0, 2.0], requires_grad=True)
+    report = tg.gradcheck(lambda a, b: a * b, t, t)
+    assert report
+    assert [str(entry) for entry in report.entries] == ["a[0]", "a[1]"]
+
+
+def test_no_grad_around_it_does_not_matter() -> None:
+    with tg.no_grad():
+        assert tg.gradcheck(np.sin, vector)
+
+
+@pytest.mark.parametrize(
+    ("point", "distance"),
+    [
+        ((0.3, 0.2), 0.0),  # on an edge
+        ((0.6, 0.4), 0.0),  # a corner
+        ((0.7, 0.3), 0.0),  # on another edge
+        ((0.5, 0.3), 0.0),  # inside
+        ((0.0, 0.0), 0.24 / np.hypot(0.6, 0.4)),  # outside, nearest to an edge
+        ((1.3, -0.4), 0.5),  # outside, nearest to a corner
+    ],
+)
+def test_distance_to_hull(point: Any, distance: float) -> None:
+    corners = np.array([[0.6, 0], [0, 0.4], [1, 0], [0, 1], [0.6, 0.4]])
+    assert distance_to_hull(np.array(point), corners) == pytest.approx(distance, abs=1e-12)
+
+
+def test_mixtures_are_in_the_hull() -> None:
+    for _ in range(100):
+        n, m = rng.integers(1, 12), rng.integers(1, 8)
+        corners = rng.integers(-2, 3, (n, m)).astype(float)
+        assert distance_to_hull(rng.dirichlet(np.ones(n)) @ corners, corners) < 1e-10
+
+
+def test_pairs_are_found_among_many_kinks() -> None:
+    f = lambda d: np.concatenate([np.abs(d[:60]), np.maximum(d[60:70], d[70:])])
+    found = groups(f, np.ones(80))
+    assert found == [[i] for i in range(60)] + [[i, i + 10] for i in range(60, 70)]
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (lambda: tg.gradcheck(np.sin, vector, rtol=np.nan), "relative tolerance"),
+        (lambda: tg.gradcheck(np.sin, vector, rtol=-1e-9), "relative tolerance"),
+        (lambda: tg.gradcheck(np.sin, vector, rtol=1), "relative tolerance"),
+        (lambda: tg.gradcheck(np.sin, vector, seed=0), "not all of them 0"),
+        (lambda: tg.gradcheck(np.sin, vector, seed=[1, np.inf, 1]), "finite numbers"),
+        (lambda: tg.gradcheck(lambda x: np.sin(x), np.array([[1, np.inf]])), r"x\[0, 1\] is inf"),
+        (lambda: tg.gradcheck(lambda x: np.sin(x), np.nan), "x is nan"),
+    ],
+)
+def test_impossible_numbers_are_refused(call: Any, says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        call()
 
 
 @pytest.mark.parametrize(

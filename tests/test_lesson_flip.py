@@ -137,6 +137,14 @@ def test_an_image_is_right_if_all_four_outputs_are():
     assert flip.images_right(model) == 8
 
 
+def test_a_model_of_nan_gets_no_image_right_and_has_no_silent_unit():
+    model = flip.traced_network()
+    for parameter in model.parameters():
+        parameter.data = np.full(parameter.shape, np.nan)
+    assert flip.images_right(model) == 0
+    assert flip._dead_units(model) == 0
+
+
 def test_three_units_reach_the_floor_and_four_get_below_it():
     three = flip.train_all(3, flip.Settings())
     assert len(three.starts) == flip.STARTS
@@ -165,6 +173,12 @@ def test_the_best_start_has_the_lowest_loss_and_then_the_most_images():
     assert starts((0.0625, 10), (0.06251, 14), (0.125, 16)).best.number == 2
     assert starts((math.nan, 16), (math.inf, 16), (0.5, 1)).best.number == 3
     assert starts((math.nan, 1), (math.inf, 2)).best.number == 2
+
+
+def test_starts_that_blew_up_have_not_lost_a_unit():
+    ends = [(0.125, 1), (0.0625, 0), (math.nan, 3), (math.inf, 3), (1e9, 2)]
+    tried = flip.Starts(3, [flip.Start(i, flip.Run([1.0, end], ""), 0, dead) for i, (end, dead) in enumerate(ends)])
+    assert (tried.at_floor, tried.with_dead_units, tried.blown_up) == (1, 1, 3)
 
 
 def test_training_says_why_it_ended():

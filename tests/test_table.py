@@ -10,7 +10,10 @@ from hypothesis import strategies as st
 import tinygrad_edu as tg
 from tests.differences import check_first, check_float32, check_forward, check_second, slopes, weights_for
 from tests.samples import SAMPLES
+from tinygrad_edu.rules.decompositions import places_among
+from tinygrad_edu.rules.linear_algebra import magnitude
 from tinygrad_edu.rules.several import part
+from tinygrad_edu.rules.statistics import share_in_quantile
 from tinygrad_edu.rules.table import name_of, rows
 
 
@@ -144,10 +147,22 @@ def test_the_judge_catches_a_second_derivative_wrong_by_one_in_a_thousand():
 @pytest.mark.parametrize("function", [f for f, row in rows().items() if row.is_constant], ids=name_of)
 def test_constant_rows_give_numpys_plain_arrays(function):
     x = np.array([[1.5, -2.0], [0.5, 3.0]])
-    calls = {np.full_like: [7], np.round: [1], np.searchsorted: [0.5]}
+    calls = {np.full_like: [7], np.round: [1], np.searchsorted: [0.5], np.digitize: [[0.0, 1.0]]}
+    calls[share_in_quantile] = [np.quantile, 0.5, None, "linear"]
+    calls |= {magnitude: [(0, 1)], places_among: [x]}
     t = tg.Tensor(x[0] if function is np.searchsorted else x, requires_grad=True)
+    if function is np.einsum_path:
+        function = lambda a: np.einsum_path("ij->", a)[1]  # the path itself is a list of unlike things
+    calls |= {np.argpartition: [1], np.isin: [0.5], np.unravel_index: [(2, 3)], np.ravel_multi_index: [(6, 6)]}
+    whole = isinstance(function, np.ufunc) and not any("d" in types for types in function.types)
+    if whole or function in (np.unravel_index, np.ravel_multi_index):
+        t = tg.Tensor([[3, 1], [2, 5]])  # bits, divisors and places: for whole numbers only
     takes_two = isinstance(function, np.ufunc) and function.nin == 2
-    others = [t] if takes_two or function in (np.isclose, np.allclose, np.array_equal) else calls.get(function, [])
+    others = (
+        [t]
+        if takes_two or function in (np.isclose, np.allclose, np.array_equal, np.array_equiv)
+        else calls.get(function, [])
+    )
     plain = function(t.data, *[t.data if other is t else other for other in others])
     result = function(t, *others)
     assert type(result) is type(plain)

@@ -34,6 +34,7 @@ class _Recording(threading.local):
 
 
 _recording = _Recording()
+_collecting = threading.Lock()
 
 
 @contextlib.contextmanager
@@ -101,7 +102,13 @@ class Tensor:
                 "use the tensor itself."
             )
         is_duck = hasattr(type(data), "__array_function__") and not isinstance(data, np.ndarray)
-        self._data = (data if dtype is None else cast(data, dtype)) if is_duck else np.array(data, dtype=dtype)
+        if is_duck:
+            self._data = data if dtype is None else cast(data, dtype)
+        else:
+            _refuse_kind(data)
+            self._data = np.array(data, dtype=dtype)
+            if not self._data.dtype.isnative:
+                self._data = self._data.astype(self._data.dtype.newbyteorder("="))
         self.node = _leaf(self._data) if requires_grad else None
         if not requires_grad and not is_duck:
             self._data.setflags(write=False)  # a constant may be saved for backward, so it must stay what it is
@@ -145,6 +152,8 @@ class Tensor:
     def grad(self, value: Any) -> None:
         if not isinstance(self.node, Leaf):
             raise RuntimeError("Only a Tensor made with requires_grad=True holds a gradient.")
+        if value is not None and not hasattr(value, "dtype"):
+            value = np.array(value, self.dtype)
         if value is not None and (value.shape != self.shape or value.dtype != self.dtype):
             raise ValueError(
                 f"a gradient of shape {value.shape} and dtype {value.dtype} does not fit a Tensor of shape "
@@ -189,7 +198,7 @@ class Tensor:
         return np.array(self._data)
 
     def detach(self) -> Tensor:
-        """The same numbers, as a constant: no gradient flows through it."""
+        """The same numbers, as a constant that shares this tensor's memory: no gradient flows through it."""
         return _make(self._data, None)
 
     def astype(self, dtype: DTypeLike) -> Tensor:
@@ -231,8 +240,9 @@ class Tensor:
             collected = backward(self.node, g, _lift)
         else:
             collected = backward(self.node, first)
-        for leaf, total in _arrived(collected, first):  # only now: an exception on the way leaves .grad as it was
-            leaf.grad = total
+        with _collecting:  # another thread may be adding to the same leaves
+            for leaf, total in _arrived(collected, first):  # only now: an exception leaves every .grad as it was
+                leaf.grad = total
 
     def _seed(self, seed: Any) -> Any:
         if seed is None:
@@ -251,6 +261,8 @@ class Tensor:
         if not isinstance(seed, Tensor):
             is_duck = hasattr(type(seed), "__array_function__") and not isinstance(seed, np.ndarray)
             seed = cast(seed, self.dtype) if is_duck else np.asarray(seed, dtype=self.dtype)
+        elif seed.dtype != self.dtype:
+            seed = seed.astype(self.dtype)
         if seed.shape != self.shape:
             raise ValueError(f"backward(seed) got a seed of shape {seed.shape} for a Tensor of shape {self.shape}")
         return seed
@@ -275,6 +287,16 @@ class Tensor:
             f"np.{ufunc.__name__}({next(iter(kwargs))}=...) is not supported on Tensors. Leave it out; to compute in "
             "another dtype use t.astype(dtype), to choose entries np.where(mask, a, b)."
         )
+
+    def __reduce__(self) -> Any:
+        # What copy.copy, copy.deepcopy and pickle ask for. A node cannot be copied: the copy would be a second result
+        # of the same operation, under the same serial number.
+        if self.node is not None and self.node.row is not None:
+            raise TypeError(
+                f"This Tensor was made by {name_of(self.node.row.function)} and belongs to a graph, which cannot be "
+                "copied or pickled. Copy t.detach(), or the model whose parameters it came from."
+            )
+        return _copied, (np.array(self._data), self.requires_grad, self.grad)
 
     def __array_function__(self, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         return _call(lookup(function), args, kwargs)
@@ -379,10 +401,20 @@ class Tensor:
         return bool(self._data)
 
     def __float__(self) -> float:
+        self._refuse_to_lose("float")
         return float(self.item())
 
     def __int__(self) -> int:
+        self._refuse_to_lose("int")
         return int(self.item())
+
+    def _refuse_to_lose(self, kind: str) -> None:
+        # math.sin(t), array[0] = t and np.sum(array, initial=t) come here too, without meaning to leave the graph.
+        if self.node is not None:
+            raise TypeError(
+                f"{kind}() of a Tensor that requires gradients would silently lose them. For the number alone write "
+                "t.item(); to compute with it use NumPy's functions, such as np.sin(t) instead of math.sin(t)."
+            )
 
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if spec else str(self)
@@ -466,6 +498,16 @@ _NOT_EQUAL: Any = np.not_equal
 
 
 # ---- how a call is made and recorded -----------------------------------------------------------------------------
+def _refuse_kind(data: Any) -> None:
+    """np.matrix multiplies otherwise, a masked array loses its mask, objects have no slope: no right gradient."""
+    if isinstance(data, np.matrix | np.ma.MaskedArray) or getattr(getattr(data, "dtype", None), "kind", "") == "O":
+        kind = "an array of objects" if type(data) is np.ndarray else type(data).__name__
+        raise TypeError(
+            f"{kind} does not work together with Tensors. Make a plain array of numbers of it first: "
+            "np.asarray(data, dtype=float), or data.filled(value) of a masked array."
+        )
+
+
 def _leaf(data: Any) -> Leaf:
     if data.dtype.kind not in "fc":
         raise TypeError(
@@ -473,6 +515,13 @@ def _leaf(data: Any) -> Leaf:
             "small step. Write Tensor(data, requires_grad=True, dtype=float), or 1.0 instead of 1."
         )
     return Leaf(data.shape, data.dtype)
+
+
+def _copied(data: Any, requires_grad: bool, grad: Any) -> Tensor:
+    tensor = Tensor(data, requires_grad)
+    if requires_grad:
+        tensor.grad = grad
+    return tensor
 
 
 _new = object.__new__
@@ -491,7 +540,9 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Tensor):
         return value._data
     if isinstance(value, list | tuple) and any(isinstance(item, Tensor | list | tuple) for item in value):
-        return type(value)(_plain(item) for item in value)
+        plain = [_plain(item) for item in value]
+        if any(item is not own for item, own in zip(value, plain)):  # no Tensor anywhere in it: the value itself
+            return type(value)(plain)
     return value
 
 
@@ -510,9 +561,11 @@ def _apply(row: Row, inputs: Sequence[Any]) -> Tensor:
             values.append(value._data)
             if value.node is not None:
                 wanting.append((value.node, rule or row.refuse(len(values) - 1), ()))
-        elif isinstance(value, list) or (isinstance(value, tuple) and rule is not None):
+        elif isinstance(value, list | tuple) and rule is not None:
             values.append(np.array(value))
         else:
+            if type(value) is not np.ndarray or value.dtype.kind == "O":
+                _refuse_kind(value)
             values.append(value)
     tensor: Tensor = _result(row, values, wanting, row.function(*values))
     return tensor
@@ -527,9 +580,13 @@ def _call(row: Row, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     plain_args = [_plain(value) for value in args]
     plain_kwargs = {name: _plain(value) for name, value in kwargs.items()}
     if row.is_constant:
+        if isinstance(row.argument("out", args, kwargs), Tensor):
+            row.refuse("out")
         return row.function(*plain_args, **plain_kwargs)
     inputs = row.bind(args, kwargs)
     values = [_plain(value) for value in inputs]
+    for value in values:
+        _refuse_kind(value)
     wanting: list[Edge] = []
     for position, (value, rule) in enumerate(zip(inputs, row.rules, strict=False)):
         if isinstance(value, Tensor):
@@ -567,10 +624,30 @@ def _result(row: Row, values: list[Any], wanting: list[Edge], out: Any) -> Any:
         out.setflags(write=False)
     elif isinstance(out, tuple | list):
         return _several(row, edges, out)
+    elif hasattr(out, "__dask_graph__") and any(map(_may_change, values)):
+        # Of a 0-d array Dask keeps no copy: the sum it writes down would use what the array holds when it is computed.
+        values = [_unchanging(value) if _may_change(value) else value for value in values if value is not out]
+        return _result(row, values, wanting, row.function(*values))
+    elif not hasattr(out, "dtype"):
+        raise TypeError(
+            f"{name_of(row.function)} returned {type(out).__name__}, which is no array. A primitive returns an array "
+            "or a tuple of arrays; for a plain number write np.asarray(number)."
+        )
     tensor = _new(Tensor)
     tensor._data = out
     tensor.node = Node(row, edges, out.shape, out.dtype) if edges else None
     return tensor
+
+
+def _may_change(value: Any) -> bool:
+    """Whether it is a 0-d array that someone may write to before a lazy result is computed."""
+    return isinstance(value, np.ndarray) and not value.shape and value.flags.writeable
+
+
+def _unchanging(value: Any) -> Any:
+    copy = np.array(value)
+    copy.setflags(write=False)
+    return copy
 
 
 def _kept(value: Any) -> Any:

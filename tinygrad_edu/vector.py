@@ -40,11 +40,12 @@ class Run:
         """The gradients of all parameters as one new (n,) array.
 
         Raises:
-            RuntimeError: the parameters have moved since (`model.astype` after the optimizer was made).
+            RuntimeError: the parameters have moved since (`model.astype` after the optimizer was made), or the
+                gradients are lazy.
         """
         vector = self.vector.base
         for parameter in self.parameters:
-            if parameter._data.base is not vector:
+            if parameter._data.base is not vector or vector is None:
                 raise RuntimeError(
                     f"The optimizer holds parameters of dtype {self.vector.dtype}, but since then they have been given "
                     f"memory of their own, of dtype {parameter.dtype}: it would move what the model no longer uses. "
@@ -52,9 +53,18 @@ class Run:
                 )
         leaves = self.leaves()
         gradient: Any = np.concatenate([leaf.grad.ravel() for leaf in leaves])
+        if hasattr(gradient, "__dask_graph__"):
+            raise RuntimeError(
+                "The gradients are lazy: nothing has computed them yet. Write tg.compute(loss, model) before the step."
+            )
         for leaf in leaves:
             leaf.used = True
         return gradient.numpy() if isinstance(gradient, Tensor) else gradient  # after backward(create_graph=True)
+
+    def rebind(self) -> None:
+        """Take up the parameters where they are now: copying or unpickling gives each memory of its own."""
+        pack(self.parameters)
+        (self.vector,) = (run.vector for run in runs(self.parameters))
 
     def split(self) -> list[Run]:
         """This run cut where parameters that have a gradient meet parameters that have none."""

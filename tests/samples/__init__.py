@@ -3,6 +3,13 @@
 Added a row? Add its sample to the SAMPLES of its family's file here.
 """
 
-from tests.samples import first
+from tests.samples import elementwise, first, fourier, linear_algebra, reductions, shape
 
-SAMPLES = {**first.SAMPLES}
+SAMPLES = {
+    **first.SAMPLES,
+    **elementwise.SAMPLES,
+    **fourier.SAMPLES,
+    **linear_algebra.SAMPLES,
+    **reductions.SAMPLES,
+    **shape.SAMPLES,
+}

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 import tinygrad_edu as tg
 from tests.samples.base import Case, Sample, binary, broadcastable, shapes, some_axes, unary
+from tinygrad_edu.nn.linear import linear
 from tinygrad_edu.rules.elementwise import cast
 from tinygrad_edu.rules.indexing import getitem, scatter_add
 from tinygrad_edu.rules.strong_zero import strong_divide, strong_multiply
@@ -125,6 +126,8 @@ def indexed(draw, function):
 FIXED_POWERS = [partial(lambda x, p: np.power(x, p), p=p) for p in (0, 1, 2, 3, -1, 0.5, -1.5)]
 CLIPS = [partial(np.clip, a_min=a_min, a_max=a_max) for a_min, a_max in ((-1, 1), (None, 0.5), (-0.5, None))]
 
+LINEAR = [[(*batch, 3), (3, 2), (2,)] for batch in ((), (1,), (4,), (2, 3), (0,))]
+
 SAMPLES = {
     np.add: [binary(np.add)],
     np.subtract: [binary(np.subtract)],
@@ -174,6 +177,7 @@ SAMPLES = {
     tg.logsumexp: [Sample(folding(tg.logsumexp))],
     tg.softmax: [Sample(along_one_axis(tg.softmax))],
     tg.log_softmax: [Sample(along_one_axis(tg.log_softmax))],
+    linear: [Sample(st.builds(Case, st.just(linear), st.sampled_from(LINEAR)))],
     tg.nn.mse_loss: [Sample(st.builds(Case, st.just(tg.nn.mse_loss), some_axes.map(lambda s: [s, s])))],
 }
 for rearrange in (np.transpose, np.swapaxes, np.moveaxis, np.reshape, np.ravel, np.expand_dims, np.squeeze):

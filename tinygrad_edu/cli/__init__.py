@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 from collections.abc import Sequence
@@ -20,8 +21,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code.
 
     Returns:
-        0 when all is well, 1 when a check failed, 2 for arguments that make no sense or a package that is missing,
-        130 after Ctrl-C, 141 when the reader of our output has gone (`| head`), as shells have it.
+        0 when all is well, 1 when a check failed, 2 for arguments that make no sense, a package that is missing or
+        output that cannot be written, 130 after Ctrl-C, 141 when the reader of our output has gone (`| head`), as
+        shells have it.
 
     Raises:
         SystemExit: from argparse, after --help (0) or bad arguments (2).
@@ -30,7 +32,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     try:
         code = _run(parser, arguments)
-        sys.stdout.flush()  # here, where a closed pipe can still be caught
+        if sys.stdout is not None:
+            sys.stdout.flush()  # here, where a closed pipe or a full disk can still be caught
         return code
     except Unavailable as missing:
         print(f"tinygrad-edu: {missing}", file=sys.stderr)
@@ -39,9 +42,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("Interrupted.", file=sys.stderr)
         return 130
     except BrokenPipeError:
-        # Python flushes once more on its way out; let that go nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return 141
+    except OSError as error:
+        _drop_output()
+        print(f"tinygrad-edu: cannot write the output: {error.strerror or error}", file=sys.stderr)
+        return 2
+
+
+def _drop_output() -> None:
+    """Python flushes once more on its way out; let that go nowhere."""
+    with contextlib.suppress(OSError, ValueError):  # a stand-in for stdout that is no file
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -61,5 +73,7 @@ def _run(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> int:
     if arguments.command is None:
         parser.print_help()
         return 0
+    if sys.stdout is None and not arguments.quiet:  # `>&-` in a shell
+        raise Unavailable("there is nowhere to print to: standard output is closed")
     code: int = arguments.run(arguments)
     return code

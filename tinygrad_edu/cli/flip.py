@@ -34,7 +34,8 @@ training is reported but not judged: a learning rate that
 crawls is a result, not an error.
 
 exit code: 0 all checks passed, 1 a check failed, 2 bad
-arguments or a missing package."""
+arguments, a missing package or output that cannot be
+written."""
 
 
 def add(subparsers: Any) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tinygrad_edu import __version__
+from tinygrad_edu.cli.terminal import NARROWEST
 from tinygrad_edu.lessons import flip as lesson
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ class FlipReport:
         """The first line."""
         versions = f"[dim]tinygrad-edu {__version__}, NumPy {np.__version__}[/]"
         self.console.print(f"[bold]The 2×2 diagonal flip[/]   {versions}")
+        if self.console.width < NARROWEST:
+            self.say(f"The tables need {NARROWEST} columns; in these {self.console.width} some are cut off (…).")
 
     def show(self, part: str) -> None:
         """Print one part, by the name that `lesson` gives it."""
@@ -201,8 +204,8 @@ class FlipReport:
         self.heading(f"6. Training: {chosen.optimizer}, learning rate {chosen.learning_rate:g}")
         end = {
             "goal": f"below {loss(lesson.GOAL)} after [bold]{run.steps}[/] steps",
-            "steps": f"not below {loss(lesson.GOAL)} in {run.steps} steps",
-            "overflow": f"it blew up in {run.steps} steps",
+            "steps": f"not below {loss(lesson.GOAL)} in {run.steps} step{'s' * (run.steps != 1)}",
+            "overflow": f"it blew up in {run.steps} step{'s' * (run.steps != 1)}",
         }[run.ended]
         self.say(f"The one image: loss {run.losses[0]:.3g} → [bold]{loss(run.loss)}[/], {end}.")
         self.say("All 16 images, from random starts, since some get stuck:")
@@ -225,11 +228,18 @@ class FlipReport:
             f"{lesson.most_images(3)} regions, so at most {lesson.most_images(3)} images come out right, and at the "
             "floor itself 14. The fourth unit opens the way to 0."
         )
-        stuck = three.with_dead_units
+        blown, total = three.blown_up, len(three.starts)
+        if blown == total:
+            self.say(f"Here all {total} starts with three units blew up: the steps are too long for them.")
+            return
+        ends = [f"{three.at_floor} reached the floor", f"{three.with_dead_units} lost a unit"]
+        ends = [f"{blown} blew up", *ends] if blown else ends
         self.say(
-            f"Of {len(three.starts)} starts with three units, {three.at_floor} reached the floor and {stuck} lost a "
-            "unit: silent for every image, it gets no gradient and never wakes (a dead ReLU). What is left learns like "
-            "a smaller network, down to 2/16 or 3/16."
+            f"Of {total} starts with three units, {', '.join(ends[:-1])} and {ends[-1]}: silent for every image, it "
+            "gets no gradient and never wakes (a dead ReLU). What is left learns like a smaller network, down to 2/16 "
+            "or 3/16."
+            if three.with_dead_units
+            else f"Of {total} starts with three units, {', '.join(ends[:-1])} and none lost a unit."
         )
 
     def show_learning_rates(self, rates: list[lesson.Rate]) -> None:

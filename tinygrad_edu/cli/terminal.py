@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import math
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,8 +14,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["Unavailable", "console", "need", "picture", "positive", "whole"]
+__all__ = ["NARROWEST", "Unavailable", "console", "need", "picture", "positive", "whole"]
 
+NARROWEST = 60  # columns that the tables need
 WIDEST = 88  # longer lines are tiring to read
 
 
@@ -87,7 +89,15 @@ def picture(text: str) -> Path:
     path = Path(text)
     if path.suffix.lower() not in (".png", ".svg", ".pdf"):
         raise argparse.ArgumentTypeError(f"{text!r} does not end in .png, .svg or .pdf; try for instance flip.png")
-    if path.is_dir() or not path.parent.is_dir():
-        missing = "is a directory" if path.is_dir() else f"is in a directory that does not exist: {str(path.parent)!r}"
-        raise argparse.ArgumentTypeError(f"{text!r} {missing}; try for instance flip.png")
+    try:
+        if path.is_dir() or not path.parent.is_dir():
+            where = f"is in a directory that does not exist: {str(path.parent)!r}"
+            missing = "is a directory" if path.is_dir() else where
+            raise argparse.ArgumentTypeError(f"{text!r} {missing}; try for instance flip.png")
+        is_new = not os.path.lexists(path)
+        path.open("ab").close()  # the only way to know whether it can be written; changes nothing
+        if is_new:
+            path.unlink()
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"cannot write {text!r}: {error.strerror}") from None
     return path

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinygrad_edu.finite_differences import Probe, complex_step, noise, slopes
+from tinygrad_edu.finite_differences import LEVELS, Probe, complex_step, noise, slopes
 from tinygrad_edu.gradcheck.report import Entry
 from tinygrad_edu.gradcheck.structure import Subject
 
@@ -20,6 +20,17 @@ Index = tuple[int, ...]
 EPS = float(np.finfo(np.float64).eps)
 RTOL = {np.dtype(np.float16): 1e-2, np.dtype(np.float32): 1e-5, np.dtype(np.float64): 1e-9}
 
+# Lengths, as parts of |x|:
+REACH = 0.05  # the widest step: far enough that rounding hides little, near enough for a power series to converge
+NEAR_ZERO = 0.1  # what counts for |x| where x is smaller: there |x| says nothing of how fast f changes
+# Sizes, as parts of a slope:
+SAME = 0.01  # two numbers that differ by less say the same; an uncertainty of more says nothing
+SHARP = 1e-3  # a difference so certain can confirm a complex step: agreement to three digits is no accident
+SMOOTH = 1e-6  # left and right slope agree so certainly that what a wider sweep took for a kink was a bend
+# Sizes, as parts of the slope that f could well have (see `natural`):
+NEGLIGIBLE = 1e-9  # an uncertainty that matters to nobody, even if the slope itself is smaller still
+NOTHING = 1e-12  # jumps that rounding in a few operations can make
+
 
 class Meter:
     """Measures slopes of the subject's function, its entries added up with weights, in float64."""
@@ -27,7 +38,7 @@ class Meter:
     def __init__(self, subject: Subject, weights: Array, rtol: float | None) -> None:
         self.subject = subject
         self.weights = weights
-        self.rtol = [rtol or RTOL.get(tensor.dtype, 1e-9) for tensor in subject.tensors]
+        self.rtol = [RTOL.get(tensor.dtype, 1e-9) if rtol is None else rtol for tensor in subject.tensors]
         self.probe = Probe(subject.f, subject.arguments, subject.tensors)
         self.here = self.probe()
         self.wrong = self.rounding()
@@ -60,7 +71,7 @@ class Meter:
         # A complex step can miss a part of f that takes the absolute value, so agreeing with it must mean something.
         if (
             exact is not None
-            and 10 * entry.error <= 1e-3 * abs(exact[0])
+            and 10 * entry.error <= SHARP * abs(exact[0])
             and abs(exact[0] - entry.numeric) <= 10 * entry.error + self.rtol[k] * abs(exact[0])
         ):
             entry.numeric, entry.error = exact
@@ -68,6 +79,8 @@ class Meter:
         vague = _is_vague(entry, natural)
         entry.error += noise
         entry.tolerance = 10 * entry.error + self.rtol[k] * max(abs(analytic), abs(entry.numeric))
+        if entry.left != entry.right:  # what lies between the two is right, see `kinks`; how far outside may it be?
+            entry.tolerance = 10 * entry.error + self.rtol[k] * max(abs(entry.left), abs(entry.right))
         if entry.left != entry.right:
             entry.verdict = "kink"
         elif not math.isfinite(entry.error):
@@ -81,27 +94,28 @@ class Meter:
     def measure(self, k: int, index: Index, natural: float) -> tuple[float, float, float, float]:
         """(slope, its error, left slope, right slope); left and right are equal unless there is a kink."""
         x, line = self.line(k, index)
-        step = 0.05 * max(abs(x), 0.1)
+        step = REACH * max(abs(x), NEAR_ZERO)
         best = blurred = (math.nan, math.inf, math.nan, math.nan)
         kinks: list[tuple[float, float, float, float]] = []
-        wrong = np.maximum(self.wrong, noise(line, abs(x) or 0.1))
+        wrong = np.maximum(self.wrong, noise(line, abs(x) or NEAR_ZERO))
         # Smaller and smaller sweeps: for functions that change on the scale of a small x, and to see whether what
         # looks like a kink from afar is smooth from near.
         weights, hidden = self.weights, 0.0
-        for base in sorted({step, 0.05 * abs(x) or step, step / 2**9, step / 2**18}, reverse=True):
+        narrower = {step / 2**LEVELS, step / 4**LEVELS}  # each begins where the one before has ended
+        for base in sorted({step, REACH * abs(x) or step} | narrower, reverse=True):
             found = slopes(line, self.here, base, wrong)
             left, right, doubt = found.jump(weights)
             largest = max(abs(left), abs(right))
-            if abs(left - right) > 10 * doubt + 1e-8 * largest + 1e-12 * natural:
+            if abs(left - right) > 10 * doubt + self.rtol[k] * largest + NOTHING * natural:
                 middle, half = (left + right) / 2, abs(left - right) / 2
                 kinks.append((middle, doubt, left, right))
                 blurred = min(blurred, (middle, half, middle, middle), key=lambda guess: guess[1])
             else:
                 value, error = found.best(weights)
                 best = min(best, (value, error + hidden, value, value), key=lambda guess: guess[1])
-                if 10 * doubt <= 1e-6 * largest:  # without doubt smooth, whatever it looked like from afar
-                    kinks.clear()
-                    if best[1] <= 0.1 * self.rtol[k] * abs(best[0]):
+                if 10 * doubt <= SMOOTH * largest:  # smooth, whatever it looked like from afar
+                    kinks = [kink for kink in kinks if abs(kink[2] - kink[3]) <= 10 * doubt]  # too small to see now
+                    if not kinks and best[1] <= 0.1 * self.rtol[k] * abs(best[0]):
                         break
             if base == step:
                 # What did not move at all in the widest sweep will not in a narrower one: rounding hides no more.
@@ -125,15 +139,15 @@ class Meter:
         if value is None or not np.all(np.isfinite(value)) or not np.any(value):  # 0 may be an underflow
             return None
         # Backward works from numbers of f's own precision: what f's rounding hides in a difference, it may get wrong.
-        x = abs(float(self.probe.values[k][index]))
-        error = np.abs(self.weights * value) + np.abs(self.weights * self.here) * (value != 0) / (0.05 * max(x, 0.1))
+        step = REACH * max(abs(float(self.probe.values[k][index])), NEAR_ZERO)
+        error = np.abs(self.weights * value) + np.abs(self.weights * self.here) * (value != 0) / step
         return float(np.sum(self.weights * value)), float(EPS * np.sum(error))
 
     def natural(self, k: int, index: Index) -> float:
         """A slope that f could well have here, judged by its size near x: what a small slope is small against."""
         x, line = self.line(k, index)
-        scale = max(abs(x), 0.1)
-        values = np.abs([self.here, line(0.05 * scale), line(-0.05 * scale)])
+        scale = max(abs(x), NEAR_ZERO)
+        values = np.abs([self.here, line(REACH * scale), line(-REACH * scale)])
         largest = np.max(np.where(np.isfinite(values), values, 0), axis=0)
         return float(np.sum(np.abs(self.weights) * largest)) / scale
 
@@ -141,14 +155,14 @@ class Meter:
 def _is_vague(entry: Entry, natural: float) -> bool:
     """Whether the measured slope is so uncertain that agreeing with it means nothing."""
     doubt = 10 * entry.error
-    return doubt > 0.01 * max(abs(entry.analytic), abs(entry.numeric)) and doubt > 1e-9 * natural
+    return doubt > SAME * max(abs(entry.analytic), abs(entry.numeric)) and doubt > NEGLIGIBLE * natural
 
 
 def _confirmed(kinks: list[tuple[float, float, float, float]]) -> tuple[float, float, float, float] | None:
     """The sharpest of the kinks seen, if two sweeps saw the same: rounding can look like a kink, but never twice."""
     kinks = sorted(kinks, key=lambda kink: kink[1])
     for one in kinks:
-        near = 0.01 * abs(one[2] - one[3])
+        near = SAME * abs(one[2] - one[3])
         if any(abs(one[2] - o[2]) <= near and abs(one[3] - o[3]) <= near for o in kinks if o is not one):
             return one
     return None

@@ -22,7 +22,9 @@ __all__ = ["decide", "distance_to_hull", "groups", "nudges"]
 
 Array = NDArray[np.float64]
 Index = tuple[int, ...]
-MOST_PAIRS = 48  # above this many kinks, trying all pairs would take longer than the check itself
+SIGNS = (1.0, -1.0)
+FEW = 48  # above this many kinks, those that have nothing to do with any other are looked for first
+NEAREST, FURTHEST = 0.3, 1.0  # how far to go beside a kink, in units of its scale
 
 
 def decide(subject: Subject, meter: Meter, seed: Array) -> None:
@@ -39,7 +41,13 @@ def decide(subject: Subject, meter: Meter, seed: Array) -> None:
         return result
 
     for group in groups(at, np.abs(right - left) * scale) if kinked else ():
-        beside = [(*places[j], scale[j]) for j in group]
+        outside = [j for j in group if not kinked[j].excess <= 1]
+        if outside:
+            for j in outside:
+                kinked[j].verdict = "mismatch"
+            continue
+        # The neighbours in a tie are moved apart: all measuring must be done well within the distance between them.
+        beside = [(*places[j], 0.1 * scale[j] / len(group)) for j in group]
         corners = []
         verdict = "kink"
         for direction in nudges(left[group], right[group], chosen[group], rng):
@@ -49,10 +57,10 @@ def decide(subject: Subject, meter: Meter, seed: Array) -> None:
                 corners.append([_slope(meter, *place) for place in beside])
                 if len(corners) == 1 and not _agrees(subject, meter, seed, beside):
                     verdict = "mismatch"
-        size = np.max(np.abs(corners))
+        size = np.max(np.abs(corners)) or 1.0
         if not np.isfinite(size):
             verdict = "inconclusive"
-        elif not distance_to_hull(chosen[group] / size, np.array(corners) / size) <= 1e-3:  # also for NaN
+        elif len(group) > 1 and not distance_to_hull(chosen[group] / size, np.array(corners) / size) <= 1e-3:
             verdict = "mismatch"
         for j in group:
             kinked[j].verdict = verdict
@@ -77,17 +85,17 @@ def _moved(subject: Subject, meter: Meter, places: list[tuple[int, Index]], offs
             value[...] = before
 
 
-def _slope(meter: Meter, k: int, index: Index, scale: float) -> float:
+def _slope(meter: Meter, k: int, index: Index, step: float) -> float:
     _, line = meter.line(k, index)
-    h = 0.01 * scale
+    h = 0.1 * step
     return float(np.sum(meter.weights * (line(h) - line(-h)))) / (2 * h)
 
 
 def _agrees(subject: Subject, meter: Meter, seed: Array, beside: list[tuple[int, Index, float]]) -> bool:
     """Whether backward is right at the point where we are now."""
     gradients, here = subject.gradients(seed), meter.probe()
-    for k, index, scale in beside:
-        slope, error = slopes(meter.line(k, index)[1], here, 0.1 * scale).best(meter.weights)
+    for k, index, step in beside:
+        slope, error = slopes(meter.line(k, index)[1], here, step).best(meter.weights)
         analytic = float(gradients[k][index])
         if not abs(analytic - slope) <= 10 * error + max(meter.rtol[k], 1e-7) * max(abs(slope), abs(analytic)):
             return False
@@ -111,19 +119,26 @@ def groups(at: Callable[[Array], Array], jumps: Array) -> list[list[int]]:
     """
     n = len(jumps)
     group = list(range(n))
-    if n > MOST_PAIRS:
-        return [group]
     unit, here = np.eye(n), at(np.zeros(n))
-    alone = {(i, sign): at(sign * unit[i]) for i in range(n) for sign in (1, -1)}
-    for i, j in itertools.combinations(range(n), 2):
-        if group[i] == group[j]:
-            continue
-        for one, other in itertools.product((1, -1), repeat=2):
-            together = at(one * unit[i] + other * unit[j])
-            interaction = np.sum(np.abs(together - alone[i, one] - alone[j, other] + here))
-            if interaction > 1e-2 * min(jumps[i], jumps[j]):
-                group = [group[i] if g == group[j] else g for g in group]
-                break
+    alone = {(i, sign): at(sign * unit[i]) for i in range(n) for sign in SIGNS}
+
+    def interact(i: int, offset: Array, there: Array, limit: float) -> bool:
+        """Whether entry i moves f differently when others have been moved."""
+        for sign in SIGNS:
+            effect = at(offset + sign * unit[i]) - there
+            if np.sum(np.abs(effect - alone[i, sign] + here)) > 1e-2 * limit:
+                return True
+        return False
+
+    social = list(range(n))
+    if n > FEW:
+        crowds = np.random.default_rng(0).choice(SIGNS, (4, n))
+        others = {i: [crowd * (1 - unit[i]) for crowd in crowds] for i in social}
+        social = [i for i in social if any(interact(i, o, at(o), np.min(jumps)) for o in others[i])]
+    for i, j in itertools.combinations(social, 2):
+        limit = min(jumps[i], jumps[j])
+        if group[i] != group[j] and any(interact(i, s * unit[j], alone[j, s], limit) for s in SIGNS):
+            group = [group[i] if g == group[j] else g for g in group]
     return [[i for i in range(n) if group[i] == g] for g in dict.fromkeys(group)]
 
 
@@ -131,27 +146,30 @@ def nudges(left: Array, right: Array, chosen: Array, rng: np.random.Generator) -
     """Directions in which to look beside a kink.
 
     Towards the side that backward seems to have taken, each entry up or down alone, some at random; always with the
-    opposite direction, and never the same distance for two entries, for that could keep a tie.
+    opposite direction, and never the same distance for two entries, for that could keep a tie: the distances are
+    evenly spaced, in random order.
 
     Args:
         left: (m,) slopes to the left.
         right: (m,) slopes to the right.
         chosen: (m,) what backward chose.
-        rng: for the distances.
+        rng: for the order of the distances.
     """
     m = len(chosen)
     towards = np.where(np.abs(chosen - right) < np.abs(chosen - left), 1.0, -1.0)
     alone = 2 * np.eye(m) - 1
     signs = [towards, *alone, *rng.choice([-1.0, 1.0], (6, m))]
-    sized = [sign * rng.uniform(0.3, 1, m) for sign in signs]
+    sized = [sign * rng.permutation(np.linspace(NEAREST, FURTHEST, m)) for sign in signs]
     return [direction for one in sized for direction in (one, -one)]
 
 
 def distance_to_hull(point: Array, corners: Array) -> float:
     """How far a point is from all mixtures of the corners.
 
-    Source: E. G. Gilbert, "An iterative procedure for computing the minimum of a quadratic form on a convex set",
-    SIAM Journal on Control 4 (1966).
+    The nearest mixture is looked for among few corners at a time: of these the best mixture without regard to signs,
+    then those out whose share would be negative, then the corner in that lies furthest towards the point. It ends
+    after finitely many steps. Source: P. Wolfe, "Finding the nearest point in a polytope", Mathematical Programming
+    11 (1976).
 
     Args:
         point: (m,).
@@ -159,17 +177,32 @@ def distance_to_hull(point: Array, corners: Array) -> float:
 
     Example:
         >>> corners = np.array([[1.0, 0.0], [0.0, 1.0]])
-        >>> distance_to_hull(np.array([0.5, 0.5]), corners)
+        >>> round(distance_to_hull(np.array([0.5, 0.5]), corners), 12)
         0.0
         >>> round(distance_to_hull(np.array([1.0, 1.0]), corners), 6)
         0.707107
     """
+    tiny = 1e-14
     shifted = corners - point
-    nearest = shifted[0]
-    for _ in range(5000):
-        corner = shifted[np.argmin(shifted @ nearest)]
-        step = nearest - corner
-        if not nearest @ step > 1e-12 * (nearest @ nearest):  # no corner lies further towards the point
+    size = float(np.max(np.abs(shifted)))
+    used = [int(np.argmin(np.sum(shifted**2, axis=1)))]
+    shares = np.ones(1)
+    for _ in range(10 * len(shifted)):
+        nearest = shares @ shifted[used]
+        new = int(np.argmin(shifted @ nearest))
+        if new in used or nearest @ (nearest - shifted[new]) <= tiny * size**2:
             break
-        nearest = nearest - min(1.0, (nearest @ step) / (step @ step)) * step
-    return float(np.linalg.norm(nearest))
+        used, shares = [*used, new], np.append(shares, 0.0)
+        while True:
+            some = shifted[used]
+            rest = np.linalg.lstsq((some[1:] - some[0]).T, -some[0])[0]
+            best = np.array([1 - np.sum(rest), *rest])
+            negative = best <= tiny
+            if not np.any(negative):
+                break
+            part = np.min(shares[negative] / np.maximum(shares[negative] - best[negative], tiny))
+            shares = shares + part * (best - shares)
+            kept = shares > tiny
+            used, shares = [i for i, keep in zip(used, kept) if keep], shares[kept]
+        shares = best
+    return float(np.linalg.norm(shares @ shifted[used]))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tinygrad_edu.backward import Node
+from tinygrad_edu.backward import Leaf, Node
 from tinygrad_edu.gradcheck.report import Report
 from tinygrad_edu.tensor import Tensor
 
@@ -16,6 +17,7 @@ __all__ = ["Subject", "check", "rounding_noise"]
 
 Array = NDArray[Any]
 BITS = {np.dtype(np.float16): np.uint16, np.dtype(np.float32): np.uint32, np.dtype(np.float64): np.uint64}
+FAR = {2: 3, 4: 12, 8: 30, 12: 30, 16: 30}  # bytes of a float → log2 of a seed far from 1 that leaves room in it
 
 
 class Subject:
@@ -29,6 +31,11 @@ class Subject:
         for name, tensor in targets.items():
             if tensor.dtype.kind != "f":
                 raise TypeError(f"gradcheck: {name} has dtype {tensor.dtype}; only real floats can be checked")
+            for index in np.argwhere(~np.isfinite(tensor.data)):
+                raise ValueError(
+                    f"gradcheck: {name}{index.tolist() or ''} is {tensor.data[tuple(index)]}; slopes can be measured "
+                    "only around finite numbers"
+                )
         self.report = Report()
 
     def fail(self, sentence: str) -> None:
@@ -47,16 +54,21 @@ class Subject:
         return out
 
     def gradients(self, seed: Array, disturb: Callable[[Node], None] | None = None) -> list[Array]:
-        """A fresh forward and backward pass, the graph disturbed between them; zeros where no gradient arrived."""
-        for tensor in self.tensors:
-            tensor.grad = None
+        """A fresh forward and backward pass, the graph disturbed between them; zeros where no gradient arrived.
+
+        Every leaf, whether it is checked or not, keeps the gradient that it had.
+        """
         out = self.forward()
+        arrived: dict[Node, Any] = {}
         if out.node is not None:
             if disturb is not None:
                 disturb(out.node)
-            out.backward(seed)
+            leaves = [node for node in _nodes(out.node) if isinstance(node, Leaf)]
+            with _set_aside(leaves):
+                out.backward(seed)
+                arrived = {leaf: leaf.grad for leaf in leaves if leaf.grad is not None}
         self.report.backward_passes += 1
-        return [np.zeros(t.shape, t.dtype) if t.grad is None else t.grad for t in self.tensors]
+        return [arrived[t.node] if t.node in arrived else np.zeros(t.shape, t.dtype) for t in self.tensors]
 
     def seed(self, seed: Any) -> Array:
         """The weights of f's entries: random and not 1, so that a forgotten or a squared factor shows."""
@@ -64,11 +76,41 @@ class Subject:
         if seed is None:
             rng = np.random.default_rng(0)
             seed = rng.uniform(0.5, 1.5, out.shape) * rng.choice([-1.0, 1.0], out.shape)
-        return np.array(np.broadcast_to(seed, out.shape), dtype=out.dtype)
+        weights = np.array(np.broadcast_to(seed, out.shape), dtype=out.dtype)
+        if not np.all(np.isfinite(weights)) or (weights.size and not np.any(weights)):
+            raise ValueError(
+                "gradcheck: the seed weighs the entries of f's result; it needs finite numbers, not all of them 0, "
+                "for whatever backward does wrong would be multiplied by them"
+            )
+        return weights
 
 
-def check(subject: Subject, seed: Array) -> list[Array] | None:
-    """The gradients, with what is wrong with them in the report; None where comparing slopes would make no sense."""
+def _nodes(node: Node) -> Iterator[Node]:
+    """All nodes that a node depends on, and itself; what has been yielded may be changed before the next."""
+    seen, stack = {node}, [node]
+    while stack:
+        node = stack.pop()
+        yield node
+        parents = {parent for parent, _, _ in node.edges or []} - seen
+        seen |= parents
+        stack.extend(parents)
+
+
+@contextlib.contextmanager
+def _set_aside(leaves: list[Leaf]) -> Iterator[None]:
+    """Leaves without gradients, which get back afterwards what they had."""
+    own = [(leaf, leaf.grad, leaf.used) for leaf in leaves]
+    try:
+        for leaf in leaves:
+            leaf.grad, leaf.used = None, False
+        yield
+    finally:
+        for leaf, grad, used in own:
+            leaf.grad, leaf.used = grad, used
+
+
+def check(subject: Subject, seed: Array) -> tuple[list[Array], list[Array]] | None:
+    """The gradients and their noise, with what is wrong in the report; None where slopes would make no sense."""
     arrays = [a for a in subject.arguments if isinstance(a, np.ndarray)] + [t.data for t in subject.tensors]
     before = [a.copy() for a in arrays]
     changed = "an input was changed by the forward or the backward pass"
@@ -81,11 +123,12 @@ def check(subject: Subject, seed: Array) -> list[Array] | None:
         return None
     gradients = subject.gradients(seed)
     _check_memory(subject, seed, gradients)
-    _check_linearity(subject, seed, gradients)
+    noise = rounding_noise(subject, seed, gradients)
+    _check_linearity(subject, seed, gradients, noise)
     if not _same(arrays, before):
         subject.fail(changed)
         return None
-    return gradients
+    return gradients, noise
 
 
 def _same(arrays: list[Array], before: list[Array]) -> bool:
@@ -114,24 +157,32 @@ def _check_memory(subject: Subject, seed: Array, gradients: list[Array]) -> None
         gradient[...] = copy
 
 
-def _check_linearity(subject: Subject, seed: Array, gradients: list[Array]) -> None:
-    """Zero gives exactly zero; doubling and adding seeds doubles and adds gradients."""
+def _check_linearity(subject: Subject, seed: Array, gradients: list[Array], noise: list[Array]) -> None:
+    """Zero gives exactly zero; scaling and adding seeds scales and adds gradients."""
 
     def of(some_seed: Array) -> list[Array]:
         return [g.copy() for g in subject.gradients(some_seed)]
 
-    other = (seed * np.random.default_rng(1).uniform(0.5, 2, seed.shape)).astype(seed.dtype)
-    # A power of two scales without rounding, so that one must be equal to the last bit.
-    passes = (of(np.zeros_like(seed)), of(-2 * seed), of(other), of(seed + other))
-    for name, g, zero, scaled, one, both in zip(subject.names, gradients, *passes):
+    for name, zero in zip(subject.names, of(np.zeros_like(seed))):
         if not np.all(zero == 0):
             subject.fail(f"a zero seed gives a gradient of {name} that is not exactly 0")
-        limits = np.finfo(g.dtype)
-        smallest = limits.tiny / limits.eps  # below it, even doubling may round
-        rounding = 1e4 * limits.eps * np.max(np.abs(g) + np.abs(one), initial=0)
-        if not np.all((scaled == -2 * g) | (np.abs(scaled + 2 * g) <= smallest) | np.isnan(g)):
-            subject.fail(f"the gradient of {name} is not linear in the seed: −2 × seed does not give −2 × gradient")
-        elif not np.allclose(both, g + one, rtol=0, atol=rounding, equal_nan=True):
+    # A power of two scales without rounding, so that gradients must be equal to the last bit.
+    far = 2.0 ** min(FAR[dtype.itemsize] for dtype in (seed.dtype, *(t.dtype for t in subject.tensors)))
+    for factor, said in ((-2.0, "−2"), (far, f"{far:g}"), (1 / far, f"{1 / far:.2g}")):
+        for name, g, scaled in zip(subject.names, gradients, of(factor * seed)):
+            limits = np.finfo(g.dtype)
+            smallest = limits.tiny / limits.eps  # below it, even doubling may round
+            excused = np.isnan(g) | (np.abs(scaled - factor * g) <= smallest)
+            if factor == far:  # an overflow
+                excused |= ~np.isfinite(scaled)
+            if not np.all((scaled == factor * g) | excused):
+                subject.fail(
+                    f"the gradient of {name} is not linear in the seed: {said} × seed does not give {said} × gradient"
+                )
+    other = (seed * np.random.default_rng(1).uniform(0.5, 2, seed.shape)).astype(seed.dtype)
+    for name, g, one, both, unsure in zip(subject.names, gradients, of(other), of(seed + other), noise):
+        rounding = 1e4 * np.finfo(g.dtype).eps * np.max(np.abs(g) + np.abs(one), initial=0) + 10 * unsure
+        if not np.all(np.isclose(both, g + one, rtol=0, atol=rounding, equal_nan=True)):
             subject.fail(f"the gradient of {name} is not linear in the seed: a sum of seeds gives another gradient")
 
 
@@ -163,16 +214,10 @@ def rounding_noise(subject: Subject, seed: Array, gradients: list[Array]) -> lis
 
 def _round_otherwise(node: Node, salt: int) -> None:
     """Change every number that the graph has saved for backward by a rounding or a few."""
-    seen, stack = {node}, [node]
-    while stack:
-        node = stack.pop()
-        node.edges = [
-            (parent, rule, tuple(_wobbled(value, salt) for value in saved)) for parent, rule, saved in node.edges or []
+    for one in _nodes(node):
+        one.edges = [
+            (parent, rule, tuple(_wobbled(value, salt) for value in saved)) for parent, rule, saved in one.edges or []
         ]
-        for parent, _, _ in node.edges:
-            if parent not in seen:
-                seen.add(parent)
-                stack.append(parent)
 
 
 def _wobbled(value: Any, salt: int) -> Any:

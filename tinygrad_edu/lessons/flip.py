@@ -415,8 +415,13 @@ class Run:
 
     @property
     def loss(self) -> float:
-        """The loss at the end; not finite when it blew up."""
+        """The loss at the end; not finite when it overflowed."""
         return self.losses[-1]
+
+    @property
+    def blew_up(self) -> bool:
+        """Whether the loss ended far above where it began, or is no number any more."""
+        return not math.isfinite(self.loss) or self.loss > 10 * self.losses[0]
 
 
 def train(
@@ -517,7 +522,7 @@ def images_right(model: Sequential) -> int:
     """
     with no_grad(), np.errstate(all="ignore"):  # the weights may have blown up
         outputs = model(images()).data
-    right = (outputs > 0.5) == (flipped(images()) > 0.5)
+    right = np.where(flipped(images()) > 0.5, outputs > 0.5, outputs <= 0.5)  # NaN is on neither side
     return int(right.all(axis=1).sum())
 
 
@@ -525,7 +530,7 @@ def _dead_units(model: Sequential) -> int:
     """How many hidden units are 0 for every image, so that no gradient can wake them."""
     with no_grad(), np.errstate(all="ignore"):
         h = model[1](model[0](images())).data
-    return int((~(h > 0).any(axis=0)).sum())
+    return int((h <= 0).all(axis=0).sum())  # NaN is no silence
 
 
 @dataclass(frozen=True)
@@ -570,8 +575,13 @@ class Starts:
 
     @property
     def with_dead_units(self) -> int:
-        """How many starts ended with a hidden unit that is 0 for every image."""
-        return sum(start.dead_units > 0 for start in self.starts)
+        """How many starts ended with a hidden unit that is 0 for every image, not counting those that blew up."""
+        return sum(start.dead_units > 0 and not start.run.blew_up for start in self.starts)
+
+    @property
+    def blown_up(self) -> int:
+        """How many starts ended with a loss far above the first, or with none that is a number."""
+        return sum(start.run.blew_up for start in self.starts)
 
 
 def train_all(hidden: int, settings: Settings, on_start: Callable[[int, int], None] | None = None) -> Starts:
@@ -621,7 +631,7 @@ class Rate:
     def verdict(self) -> str:
         """One word, or two, for how the loss went."""
         losses = self.run.losses
-        if self.run.ended == "overflow" or losses[-1] > 10 * losses[0]:
+        if self.run.blew_up:
             return "blows up"
         if losses[-1] > losses[0] / 2:
             return "crawls" if not self.rises else "unstable"

@@ -8,9 +8,41 @@ from typing import Any
 import numpy as np
 
 from tinygrad_edu.nn.module import Module
+from tinygrad_edu.rules.linear_algebra import matmul_y
+from tinygrad_edu.rules.table import derivative, primitive
 from tinygrad_edu.tensor import Tensor
 
-__all__ = ["Linear"]
+__all__ = ["Linear", "linear"]
+
+
+@primitive
+def linear(x: Any, weight: Any, bias: Any) -> Any:
+    """X @ weight + bias.
+
+    One row of the table instead of two (matmul, add), because it is most of what a small network does.
+
+    Args:
+        x: (…, in).
+        weight: (in, out).
+        bias: (out,).
+
+    Returns:
+        (…, out).
+
+    Example:
+        >>> import numpy as np
+        >>> linear(np.array([1.0, 2.0]), np.eye(2), np.array([10.0, 20.0]))
+        array([11., 22.])
+    """
+    return x @ weight + bias
+
+
+derivative(
+    linear,
+    x=lambda g, weight: g @ weight.T,
+    weight=lambda g, x, weight_shape: matmul_y(g, x, weight_shape),
+    bias=lambda g: g,
+)
 
 
 class Linear(Module):
@@ -43,7 +75,7 @@ class Linear(Module):
     def forward(self, x: Any) -> Any:
         """x: (…, in) → (…, out). ValueError if the last axis of x is not `in` long."""
         try:
-            product = x @ self.weight
+            return x @ self.weight if self.bias is None else linear(x, self.weight, self.bias)
         except ValueError:
             inputs, outputs = self.weight.shape
             raise ValueError(
@@ -51,7 +83,6 @@ class Linear(Module):
                 f"Either reshape x, for example x.reshape(-1, {inputs}), or make the layer for it: "
                 f"Linear({(1, *np.shape(x))[-1]}, {outputs})."
             ) from None
-        return product if self.bias is None else product + self.bias
 
     def _describe(self) -> str:
         return f"{self.weight.shape[0]}, {self.weight.shape[1]}{'' if self.bias is not None else ', bias=False'}"

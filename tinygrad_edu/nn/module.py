@@ -37,14 +37,14 @@ class Module:
         ['slope', 'offset']
     """
 
-    def forward(self, *args: Any) -> Any:
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the module computes; subclasses write this."""
         raise NotImplementedError(
             f"{type(self).__name__} has no forward. Write: def forward(self, x): return ... in the class."
         )
 
-    def __call__(self, *args: Any) -> Any:
-        return self.forward(*args)
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.forward(*args, **kwargs)
 
     def named_parameters(self) -> list[tuple[str, Tensor]]:
         """(name, parameter) in the order of the attributes; names are paths such as `layers.0.weight`.

@@ -66,6 +66,11 @@ class Optimizer:
         for run in self._runs:
             run.state["lr"][...] = value
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        for run in self._runs:
+            run.rebind()
+
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters."""
         for parameter in self.params:

@@ -49,4 +49,5 @@ def part(outputs: Any, k: int) -> Any:
     return outputs[k]
 
 
-derivative(part, outputs=lambda g, k, outputs_shape: Parts({k: g}, outputs_shape, g.dtype))
+# In this order Tensor's _lift saves them, which makes the nodes of the parts itself.
+derivative(part, outputs=lambda g, outputs_shape, k: Parts({k: g}, outputs_shape, g.dtype))

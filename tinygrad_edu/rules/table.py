@@ -137,7 +137,8 @@ class Row:
         self.body = None
         self.refused = frozenset(parameters) - {parameters[i] for i in kept} - by_name.keys() - shapes
         # With this many positional arguments and nothing else, a call is in the row's order already.
-        self.plain_arity = -1 if self.refused or self.is_constant else len(parameters)
+        lists = any(rule.each for rule in by_name.values())
+        self.plain_arity = -1 if self.refused or self.is_constant or lists else len(parameters)
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
         """The call's values in the order of `parameters`, defaults filled in.
@@ -163,6 +164,15 @@ class Row:
         for name in sorted(unknown):
             self.refuse(name)
         return self.body(*args, **kwargs)
+
+    def argument(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """What a call gives for the function's own parameter `name`; None if nothing, or if there is none."""
+        if name in kwargs or len(args) < 2:
+            return kwargs.get(name)
+        try:
+            return inspect.signature(self.function).bind_partial(*args, **kwargs).arguments.get(name)
+        except (TypeError, ValueError):  # C functions may not tell, and a wrong call is for the function to refuse
+            return None
 
     def refuse(self, parameter: str | int) -> NoReturn:
         """Say that no rule of this row knows a parameter: going on would lose its gradient or ignore the option."""
@@ -271,6 +281,14 @@ def lookup(function: Any) -> Row:
     return row
 
 
+_INSTEAD = {
+    "reduceat": "fold the slices one by one: np.stack([np.sum(t[i:j]) for i, j in slices]).",
+    "at": "it writes into its first argument, and a gradient cannot follow that. To add b to a at an index write "
+    "a + scatter_add(b, index, a.shape), which is in tinygrad_edu.rules.indexing.",
+    "outer": "give one array more axes: np.greater(a[:, None], b) does the same as np.greater.outer(a, b).",
+}
+
+
 def lookup_method(ufunc: np.ufunc, method: str) -> Row:
     """The row of a ufunc's method, such as np.add.reduce; it is kept under the pair (ufunc, method).
 
@@ -281,7 +299,7 @@ def lookup_method(ufunc: np.ufunc, method: str) -> Row:
     if row is None:
         raise TypeError(
             f"np.{ufunc.__name__}.{method} is not supported on Tensors; "
-            "use a function that does the same, such as np.sum, np.max, np.cumsum or indexing."
+            + _INSTEAD.get(method, "use a function that does the same, such as np.sum, np.max, np.cumsum or indexing.")
         )
     return row
 
@@ -301,8 +319,8 @@ def rows() -> dict[Any, Row]:
 def primitive(function: Function) -> Function:
     """Make a function that NumPy lacks dispatch as NumPy's own do, so that it can have a row.
 
-    The body is ordinary NumPy and runs as it is on arrays. An argument whose type defines `__primitive__` (a Tensor
-    does) takes the call over. Give it a row with `derivative`.
+    The body is ordinary NumPy and runs as it is on arrays. An argument, or an item of a list, whose type defines
+    `__primitive__` (a Tensor does) takes the call over. Give it a row with `derivative`.
 
     Example:
         >>> import numpy as np, tinygrad_edu as tg
@@ -322,6 +340,10 @@ def primitive(function: Function) -> Function:
             take_over = getattr(type(value), "__primitive__", None)
             if take_over is not None:
                 return take_over(value, dispatch, args, kwargs)
+            if type(value) is list:
+                for item in value:
+                    if (take_over := getattr(type(item), "__primitive__", None)) is not None:
+                        return take_over(item, dispatch, args, kwargs)
         return function(*args, **kwargs)
 
     return dispatch  # type: ignore[return-value]
