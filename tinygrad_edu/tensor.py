@@ -302,7 +302,8 @@ class Tensor:
         return _call(lookup(function), args, kwargs)
 
     def __primitive__(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        return _call(lookup(function), args, kwargs)
+        row = lookup(function)
+        return _call(row, args, kwargs) if kwargs or len(args) != row.plain_arity else _apply(row, args)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         if self.node is not None:
@@ -561,11 +562,12 @@ def _apply(row: Row, inputs: Sequence[Any]) -> Tensor:
             values.append(value._data)
             if value.node is not None:
                 wanting.append((value.node, rule or row.refuse(len(values) - 1), ()))
+        elif type(value) is np.ndarray:
+            values.append(value)
         elif isinstance(value, list | tuple) and rule is not None:
             values.append(np.array(value))
         else:
-            if type(value) is not np.ndarray or value.dtype.kind == "O":
-                _refuse_kind(value)
+            _refuse_kind(value)
             values.append(value)
     tensor: Tensor = _result(row, values, wanting, row.function(*values))
     return tensor
@@ -605,8 +607,10 @@ def _call(row: Row, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
 
 def _result(row: Row, values: list[Any], wanting: list[Edge], out: Any) -> Any:
     """Wrap what a function returned and, where an input wants a gradient, remember how it was made."""
-    if row.may_alias and any(out is value for value in values):
-        out = out.view()  # np.squeeze with nothing to squeeze returns its argument
+    if row.may_alias:
+        for value in values:
+            if out is value:  # np.squeeze with nothing to squeeze returns its argument
+                out = out.view()
     edges: list[Edge] = []
     if wanting and _recording.on:
         for position in row.kept:
@@ -633,6 +637,8 @@ def _result(row: Row, values: list[Any], wanting: list[Edge], out: Any) -> Any:
             f"{name_of(row.function)} returned {type(out).__name__}, which is no array. A primitive returns an array "
             "or a tuple of arrays; for a plain number write np.asarray(number)."
         )
+    if out.dtype.hasobject:
+        _refuse_kind(out)
     tensor = _new(Tensor)
     tensor._data = out
     tensor.node = Node(row, edges, out.shape, out.dtype) if edges else None

@@ -98,6 +98,12 @@ class Meter:
         best = blurred = (math.nan, math.inf, math.nan, math.nan)
         kinks: list[tuple[float, float, float, float]] = []
         wrong = np.maximum(self.wrong, noise(line, abs(x) or NEAR_ZERO))
+        # What f's rounding does may show only where f moves: 1 − cos(x) at 1e-7 does not, for a tiny step. Where more
+        # than a tiny part of f's size is left, it is not rounding but f itself.
+        wide = noise(line, 100 * step)
+        wrong = np.maximum(
+            wrong, np.where(wide <= 1e-10 * np.maximum(np.abs(line(step)), np.abs(line(-step))), wide, 0)
+        )
         # Smaller and smaller sweeps: for functions that change on the scale of a small x, and to see whether what
         # looks like a kink from afar is smooth from near.
         weights, hidden = self.weights, 0.0

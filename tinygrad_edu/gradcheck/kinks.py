@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_edu.finite_differences import slopes
-from tinygrad_edu.gradcheck.entries import Meter
+from tinygrad_edu.gradcheck.entries import NEAR_ZERO, Meter
 from tinygrad_edu.gradcheck.structure import Subject
 
 __all__ = ["decide", "distance_to_hull", "groups", "nudges"]
@@ -24,6 +24,9 @@ Array = NDArray[np.float64]
 Index = tuple[int, ...]
 SIGNS = (1.0, -1.0)
 FEW = 48  # above this many kinks, those that have nothing to do with any other are looked for first
+BESIDE = 1e-4  # how near beside a kink is, as a part of |x|
+CURVED = 1e-3  # slopes beside a kink are a little different from those on it, for f may be curved
+INTERACTS = 1e-2  # of the jump of a slope: more than that is not due to f being curved
 NEAREST, FURTHEST = 0.3, 1.0  # how far to go beside a kink, in units of its scale
 
 
@@ -31,7 +34,7 @@ def decide(subject: Subject, meter: Meter, seed: Array) -> None:
     """On a kink backward is right if what it chose, for the whole group, is a mixture of the gradients nearby."""
     kinked = [entry for entry in subject.report.entries if entry.verdict == "kink"]
     places = [(subject.names.index(entry.name), entry.index) for entry in kinked]
-    scale = np.array([1e-4 * max(abs(float(meter.probe.values[k][index])), 0.1) for k, index in places])
+    scale = np.array([BESIDE * max(abs(float(meter.probe.values[k][index])), NEAR_ZERO) for k, index in places])
     left, right, chosen = (np.array([getattr(e, side) for e in kinked]) for side in ("left", "right", "analytic"))
     rng = np.random.default_rng(0)
 
@@ -60,7 +63,7 @@ def decide(subject: Subject, meter: Meter, seed: Array) -> None:
         size = np.max(np.abs(corners)) or 1.0
         if not np.isfinite(size):
             verdict = "inconclusive"
-        elif len(group) > 1 and not distance_to_hull(chosen[group] / size, np.array(corners) / size) <= 1e-3:
+        elif len(group) > 1 and not distance_to_hull(chosen[group] / size, np.array(corners) / size) <= CURVED:
             verdict = "mismatch"
         for j in group:
             kinked[j].verdict = verdict
@@ -126,7 +129,7 @@ def groups(at: Callable[[Array], Array], jumps: Array) -> list[list[int]]:
         """Whether entry i moves f differently when others have been moved."""
         for sign in SIGNS:
             effect = at(offset + sign * unit[i]) - there
-            if np.sum(np.abs(effect - alone[i, sign] + here)) > 1e-2 * limit:
+            if np.sum(np.abs(effect - alone[i, sign] + here)) > INTERACTS * limit:
                 return True
         return False
 

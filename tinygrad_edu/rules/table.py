@@ -337,6 +337,8 @@ def primitive(function: Function) -> Function:
     @functools.wraps(function)
     def dispatch(*args: Any, **kwargs: Any) -> Any:
         for value in (*args, *kwargs.values()) if kwargs else args:
+            if type(value) is np.ndarray:  # the common case, and asking it would be slow
+                continue
             take_over = getattr(type(value), "__primitive__", None)
             if take_over is not None:
                 return take_over(value, dispatch, args, kwargs)
