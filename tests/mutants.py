@@ -45,6 +45,7 @@ SPECIAL = [
     )
     if (HERE / f"test_{topic}.py").exists()
 ]
+IGNORED = ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # of modules that this one has imported already
 SKIPPED = {"table", "several"}  # no rules of their own
 BINARY = {
     ast.Add: ast.Sub,
@@ -245,7 +246,7 @@ def is_caught(function: Any) -> bool:
 def is_caught_elsewhere() -> bool:
     """Whether a test written for one function finds what drawn examples, which avoid poles and ties, cannot."""
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        return pytest.main(["-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist", *SPECIAL]) != 0
+        return pytest.main(["-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist", *IGNORED, *SPECIAL]) != 0
 
 
 def main(wanted: list[str]) -> int:

@@ -247,6 +247,8 @@ AWKWARD: dict[str, tuple[Any, ...]] = {
     "variance of 1e8 ± 1": (np.var, 1e8 + rng.normal(size=4)),
     "cancellation": (lambda x: (x + 1e6) - 1e6, np.array([0.3, 2.0])),
     "one minus cosine": (lambda x: 1 - np.cos(x), np.array([1e-3, 0.1, 1.0])),
+    "one minus cosine near 0": (lambda x: 1 - np.cos(x), np.array([1e-5, 1e-6, 1e-7])),
+    "one over x near 0": (lambda x: 1 / x, np.array([1e-9, 1e-6])),
     "almost constant": (lambda x: np.sum(1 + 1e-12 * x), np.array([0.3, 1.0])),
     "constant": (lambda x: x * 0 + 3, np.array([0.3, 2.0])),
     "piecewise constant": (lambda x: x * 0 + np.floor(x), np.array([0.3, 2.5])),

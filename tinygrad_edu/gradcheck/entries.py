@@ -29,6 +29,7 @@ SHARP = 1e-3  # a difference so certain can confirm a complex step: agreement to
 SMOOTH = 1e-6  # left and right slope agree so certainly that what a wider sweep took for a kink was a bend
 # Sizes, as parts of the slope that f could well have (see `natural`):
 NEGLIGIBLE = 1e-9  # an uncertainty that matters to nobody, even if the slope itself is smaller still
+ROUNDED = 1e-10  # as a part of f's size: what rounding can do to it
 NOTHING = 1e-12  # jumps that rounding in a few operations can make
 
 
@@ -97,13 +98,11 @@ class Meter:
         step = REACH * max(abs(x), NEAR_ZERO)
         best = blurred = (math.nan, math.inf, math.nan, math.nan)
         kinks: list[tuple[float, float, float, float]] = []
-        wrong = np.maximum(self.wrong, noise(line, abs(x) or NEAR_ZERO))
-        # What f's rounding does may show only where f moves: 1 − cos(x) at 1e-7 does not, for a tiny step. Where more
-        # than a tiny part of f's size is left, it is not rounding but f itself.
-        wide = noise(line, 100 * step)
-        wrong = np.maximum(
-            wrong, np.where(wide <= 1e-10 * np.maximum(np.abs(line(step)), np.abs(line(-step))), wide, 0)
-        )
+        near, wide = noise(line, abs(x) or NEAR_ZERO), noise(line, 100 * step)
+        # A tiny step may not move f at all, as with 1 − cos(x) at 1e-7, and then tells nothing of its rounding. A wider
+        # one does; but what is more than a tiny part of f's size is not rounding, it is f itself.
+        size = np.maximum(np.abs(line(step)), np.abs(line(-step)))
+        wrong = np.maximum(self.wrong, np.where((near == 0) & (wide <= ROUNDED * size), wide, near))
         # Smaller and smaller sweeps: for functions that change on the scale of a small x, and to see whether what
         # looks like a kink from afar is smooth from near.
         weights, hidden = self.weights, 0.0
