@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test test-oldest lint format bench notebooks clean
+.PHONY: demo test test-oldest lint format bench mutants notebooks clean
 
 demo: $(VENV)/.cli
 	$(BIN)/tinygrad-edu flip
@@ -25,13 +25,18 @@ format: $(VENV)/.dev
 	$(BIN)/ruff format .
 
 bench: $(VENV)/.dev
-	$(BIN)/python -m benchmarks
+	mkdir -p bench-results
+	$(BIN)/python -m benchmarks --plot bench-results --json bench-results/results.json
+
+# Plant one error at a time in every rule, and see whether the tests catch it; takes a quarter of an hour.
+mutants: $(VENV)/.dev
+	$(BIN)/python -m tests.mutants
 
 notebooks: $(VENV)/.dev
 	$(BIN)/jupyter lab notebooks
 
 clean:
-	rm -rf $(VENV) .venv-oldest build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-oldest bench-results build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # An empty file says that an extra is installed; a changed pyproject.toml makes it stale.
 $(VENV)/.%: pyproject.toml
