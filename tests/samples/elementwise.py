@@ -139,9 +139,15 @@ SAMPLES = {
     np.fmin: [binary(np.fmin)],
     np.clip: [
         *first.SAMPLES[np.clip],
-        unary(partial(np.clip, min=-1, max=1), partial(np.clip, max=0.5)),
-        binary(lambda x, y: np.clip(x, min=y)),
-        binary(lambda x, y: np.clip(x, min=-1, max=y)),
+        *(
+            [
+                unary(partial(np.clip, min=-1, max=1), partial(np.clip, max=0.5)),
+                binary(lambda x, y: np.clip(x, min=y)),
+                binary(lambda x, y: np.clip(x, min=-1, max=y)),
+            ]
+            if hasattr(np, "unstack")  # NumPy 2.1
+            else []
+        ),
     ],
     np.conjugate: [unary(np.conjugate), of_complex(lambda z: np.conjugate(z) * z * z)],
     np.real: [unary(np.real), of_complex(np.conjugate)],

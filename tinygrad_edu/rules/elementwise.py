@@ -111,6 +111,14 @@ def _below(low: Any, high: Any) -> Any:
     return True if high is None else low < high
 
 
+# np.clip(x, min=…, max=…) came with NumPy 2.1, as np.unstack did.
+CLIP_BY_OTHER_NAMES: dict[str, Any] = {
+    "min": lambda g, a, min, max, out: np.where((out != a) & (out == min) & _below(min, max), g, 0),
+    "max": lambda g, a, max, out: np.where((out != a) & (out == max), g, 0),
+}
+if not hasattr(np, "unstack"):
+    CLIP_BY_OTHER_NAMES.clear()
+
 # fmt: off
 derivative(np.add,         x=lambda g: g,                             y=lambda g: g)
 derivative(np.subtract,    x=lambda g: g,                             y=lambda g: -g)
@@ -190,8 +198,7 @@ derivative(np.clip, lambda a, a_min=None, a_max=None, out=None, *, min=None, max
            a=lambda g, a, out: np.where(out == a, g, 0),
            a_min=lambda g, a, a_min, a_max, out: np.where((out != a) & (out == a_min) & _below(a_min, a_max), g, 0),
            a_max=lambda g, a, a_max, out: np.where((out != a) & (out == a_max), g, 0),
-           min=lambda g, a, min, max, out: np.where((out != a) & (out == min) & _below(min, max), g, 0),
-           max=lambda g, a, max, out: np.where((out != a) & (out == max), g, 0))
+           **CLIP_BY_OTHER_NAMES)
 
 # The engine gives every gradient its input's dtype. A whole number does not move with what it was cut from.
 derivative(cast, x=lambda g, dtype: g if np.dtype(dtype).kind in "fc" else g * 0)
