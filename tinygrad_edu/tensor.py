@@ -302,8 +302,7 @@ class Tensor:
         return _call(lookup(function), args, kwargs)
 
     def __primitive__(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        row = lookup(function)
-        return _call(row, args, kwargs) if kwargs or len(args) != row.plain_arity else _apply(row, args)
+        return _call(lookup(function), args, kwargs)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         if self.node is not None:

@@ -49,7 +49,7 @@ class Module:
     def named_parameters(self) -> list[tuple[str, Tensor]]:
         """(name, parameter) in the order of the attributes; names are paths such as `layers.0.weight`.
 
-        All parameters of one dtype lie in one contiguous vector, each parameter's `data` a view of it.
+        Parameters that lie in no vector yet move into one, contiguous, per dtype; each one's `data` is a view of it.
         """
         named = list(_walk(self, "", set()))
         pack(parameter for _, parameter in named)
