@@ -37,6 +37,7 @@ UNSELECTED = {
     "float_power": (lambda x: np.float_power(x, -0.5), 4.0, -1 / 16, (0.0, -1.0)),
     "fmod": (lambda x: np.fmod(7.0, x), 2.0, -3.0, (0.0,)),
     "remainder": (lambda x: np.remainder(7.0, x), 2.0, -3.0, (0.0,)),
+    "divmod": (lambda x: np.divmod(7.0, x)[1], 2.0, -3.0, (0.0,)),
     "arctan2": (lambda x: np.arctan2(x, x * 0 + x), 2.0, 0.0, (0.0,)),
     "logaddexp": (lambda x: np.logaddexp(x, x), 2.0, 1.0, (np.inf, -np.inf)),
     "2**x": (lambda x: 2.0**x, 3.0, 8 * math.log(2), (5000.0,)),
@@ -109,6 +110,15 @@ def test_closed_forms(function, x, expected):
     assert slope(function, x) == pytest.approx(expected, rel=1e-13, abs=0)
 
 
+def test_the_slope_of_i0_where_it_is_almost_too_large():
+    """I1 / I0 is a continued fraction (Gauss)."""
+    for x in (1.0, 30.0, 700.0):
+        ratio = 0.0
+        for k in range(2000, 0, -1):
+            ratio = 1 / (2 * k / x + ratio)
+        assert slope(np.i0, x) / np.i0(x) == pytest.approx(ratio, rel=1e-14)
+
+
 def test_second_derivatives_at_awkward_points():
     for function, x, expected in (
         (np.sinc, 0.0, -(math.pi**2) / 3),
@@ -167,6 +177,7 @@ def test_a_running_maximum_shares_ties_equally(ufunc):
     for last, expected in ((2, [1 / 3] * 3 + [0, 0]), (4, [0, 0, 0, 0.5, 0.5])):
         seed = np.eye(5)[last]
         assert slope(ufunc.accumulate, [1.0, 1.0, 1.0, 2.0, 2.0], seed=seed).tolist() == pytest.approx(expected)
+    assert slope(ufunc.accumulate, [2.0, 1.0, 2.0], seed=np.eye(3)[2]).tolist() == [0.5, 0, 0.5]
 
 
 def test_nan_to_num_sends_nothing_to_what_it_replaced():
@@ -230,6 +241,13 @@ def test_the_constant_parts_of_real_numbers():
     assert slope(np.conjugate, [1.0, 2.0]).tolist() == [1, 1]
     assert slope(np.angle, [1.0, -2.0]).tolist() == [0, 0]
     assert type(np.sign(tg.Tensor([1.0], requires_grad=True))) is np.ndarray
+
+
+@pytest.mark.parametrize("tol", [100, 1e4, 1, 1e-3])
+@pytest.mark.parametrize("size", [10, 1000, 1e12, 1e14])
+def test_numbers_are_real_if_close_where_numpy_says_so(size, tol):
+    z = np.array([1.0, 2.0]) + size * np.finfo(float).eps * 1j
+    assert np.real_if_close(tg.Tensor(z), tol).dtype == np.real_if_close(z, tol).dtype
 
 
 # ---- float32 ---------------------------------------------------------------------------------------------------------

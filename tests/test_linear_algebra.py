@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import tinygrad_edu as tg
-from tests.differences import assert_close, check_second, slopes
+from tests.differences import assert_close, check_first, check_second, slopes
+from tests.samples.linear_algebra import SUBSCRIPTS
 from tinygrad_edu.rules.decompositions import places_among
 from tinygrad_edu.rules.several import Parts
 
@@ -150,6 +151,12 @@ def test_equal_singular_values():
     np.testing.assert_allclose(gradient(lambda a: L.norm(a, 2), np.eye(2)), np.eye(2) / 2)  # a tie is shared
 
 
+@pytest.mark.parametrize("values", [L.svdvals, lambda a: L.svd(a).S], ids=["svdvals", "svd"])
+def test_a_singular_value_has_slope_zero_at_zero(values):
+    assert gradient(lambda a: np.sum(values(a)), np.diag([2.0, 0.0])).tolist() == [[1, 0], [0, 0]]
+    assert gradient(lambda a: np.sum(values(a)), np.zeros((2, 3))).tolist() == [[0, 0, 0], [0, 0, 0]]
+
+
 def test_eigenvalues_in_another_order_than_eig_has_them():
     """LAPACK may order them differently with and without vectors, as it does for large matrices."""
     w = np.array([3.0, 1.0, 1.0, 2.0 + 1j])
@@ -236,6 +243,11 @@ def test_ties_of_a_norm_are_shared():
     assert gradient(lambda x: L.norm(x, 1), np.array([[1.0, 1.0]])).tolist() == [[0.5, 0.5]]
 
 
+def test_a_cusp_of_a_norm_gets_nothing():
+    """(√|x| + √|y|)² grows with infinite slope to both sides of x = 0; beside it, it is |y|."""
+    assert gradient(lambda x: L.norm(x, 0.5), np.array([0.0, -4.0])).tolist() == [0, -1]
+
+
 def test_the_zero_norm_is_flat():
     assert gradient(lambda x: L.norm(x, 0), np.array([2.0, 0, 1])).tolist() == [0, 0, 0]
 
@@ -259,6 +271,21 @@ def test_pinv_and_lstsq_of_a_matrix_without_full_rank():
     (expected,) = slopes(lambda angle: weights @ L.lstsq(turned(angle), b)[0], np.array(0.0))
     for call in (lambda a: weights @ L.lstsq(a, b)[0], lambda a: weights @ (L.pinv(a) @ b)):
         assert np.sum(gradient(call, a) * (spin @ a)) == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize(("subscripts", "shapes"), [(first, rest) for first, *rest in SUBSCRIPTS], ids=str)
+def test_every_idea_of_einsum(subscripts, shapes):
+    """All of them: drawn examples come back to the first ones too often."""
+    operands = [np.cos(k + np.arange(math.prod(shape))).reshape(shape) for k, shape in enumerate(shapes)]
+    check_first(lambda *a: np.einsum(subscripts, *a), operands, [True] * len(operands))
+    check_second(lambda *a: np.einsum(subscripts, *a), operands)
+
+
+def test_lstsq_cuts_off_where_numpy_does():
+    a = np.zeros((10, 2))
+    a[0, 0], a[1, 1] = 1, 5 * np.finfo(float).eps  # NumPy's limit is 10 eps: the rank is 1
+    assert L.lstsq(a, np.ones(10))[2] == 1
+    assert gradient(lambda b: np.sum(L.lstsq(a, b)[0]), np.ones(10)).tolist() == [1] + 9 * [0]
 
 
 def test_solve_of_empty_and_singular():

@@ -87,6 +87,11 @@ def test_blame_behind_a_huge_factor_is_not_lost():
     assert gradient(np.cumprod, x, seed=[1, 1, 0, 0, 0]).tolist() == [1, 2, 0, 0, 0]
 
 
+def test_a_running_product_of_zero_and_infinity_is_nan_and_so_is_its_slope():
+    with np.errstate(invalid="ignore"):
+        assert np.isnan(gradient(np.cumprod, np.array([1.0, 0.0, np.inf]), seed=[0, 0, 1])[0])
+
+
 def test_products_of_nothing():
     assert gradient(np.prod, np.zeros((0, 3))).shape == (0, 3)
     assert gradient(lambda x: np.prod(x, axis=0), np.zeros((0, 3)), seed=np.ones(3)).shape == (0, 3)
@@ -170,6 +175,29 @@ def test_the_variance_of_a_small_spread_far_from_zero(var, std, far):
     np.testing.assert_array_equal(gradient(lambda x: var(x, ddof=1), x), np.array([-1, -3, 1, 3]) * 2 / 3)
 
 
+@pytest.mark.parametrize("skipped", [[], [math.nan]], ids=["all there", "one missing"])
+@pytest.mark.parametrize(("far", "unit"), [(1e8, 1), (0, 1e-20)])
+def test_the_variance_where_the_mean_has_to_be_rounded(far, unit, skipped):
+    x = far + np.array([0.0, 0.0, 1.0]) * unit  # the mean is far + unit / 3, of which 1e8 leaves few digits
+    var, std = (np.nanvar, np.nanstd) if skipped else (np.var, np.std)
+    expected = np.array([-1, -1, 2, *(0 for _ in skipped)])
+    x = np.array([*x, *skipped])
+    np.testing.assert_allclose(gradient(var, x), expected * 2 / 9 * unit, rtol=1e-14)
+    np.testing.assert_allclose(gradient(std, x), expected / math.sqrt(18), rtol=1e-14)
+
+
+@pytest.mark.filterwarnings("ignore:Degrees of freedom", "ignore:divide by zero", "ignore:invalid value")
+@pytest.mark.parametrize("ddof", [2, 3])
+def test_the_variance_without_a_degree_of_freedom(ddof):
+    """It is something / 0, its slope too; but where nothing arrives, nothing flows."""
+    x = np.array([1.0, 3.0])
+    assert gradient(lambda x: np.var(x, ddof=ddof), x).tolist() == [-np.inf, np.inf]
+    for f in (np.var, np.std, np.nanvar, np.nanstd):
+        assert not gradient(lambda x: np.where(False, f(x, ddof=ddof), 0), x).any()  # noqa: B023
+    of_gaps = gradient(lambda x: np.nanvar(x, ddof=ddof - 1), np.array([3.0, math.nan]))
+    assert np.isnan(of_gaps).tolist() == [True, False]
+
+
 def test_ddof_goes_by_two_names():
     x = np.array([1.0, 2.0, 4.0])
     for f in (np.var, np.std, np.nanvar, np.nanstd):
@@ -195,13 +223,25 @@ def test_interpolation_at_a_knot_follows_the_piece_to_its_right():
     assert gradient(lambda f: np.interp(XP, XP, f), FP, seed=[1, 2, 3]).tolist() == [1, 2, 3]
 
 
+def test_interpolation_at_the_last_knot():
+    """There is no piece to its right. The table may end in a jump: then the last entry counts, as in NumPy."""
+    x, xp, fp = gradient(np.interp, 1.0, [0.0, 1.0], [2.0, 5.0])
+    assert (float(x), xp.tolist(), fp.tolist()) == (3, [0, -3], [0, 1])
+    x, xp, fp = gradient(np.interp, np.array([1.0, 0.5]), [0.0, 1.0, 1.0], [0.0, 5.0, 7.0], seed=[1, 10])
+    assert (x.tolist(), xp.tolist(), fp.tolist()) == ([0, 50], [-25, -25, 0], [5, 5, 1])
+    x, xp, fp = gradient(np.interp, np.array([0.0, 1.0, 2.0]), [1.0], [4.0], seed=[1, 10, 100])
+    assert (x.tolist(), xp.tolist(), fp.tolist()) == ([0, 0, 0], [0], [111])
+
+
 def test_interpolation_outside_the_table():
     x, xp, fp = gradient(np.interp, np.array([-1.0, 4.0]), XP, FP, seed=[1, 2])
     assert (x.tolist(), xp.tolist(), fp.tolist()) == ([0, 0], [0, 0, 0], [1, 0, 2])
     x, fp, left, right = gradient(
-        lambda x, f, lo, hi: np.interp(x, XP, f, left=lo, right=hi), [-1.0, 4.0, 0.5], FP, 7.0, 8.0, seed=[1, 2, 4]
+        lambda x, f, lo, hi: np.interp(x, XP, f, left=lo, right=hi), [-1.0, 4.0, 0.5], FP, 7.0, 8.0, seed=[3, 2, 4]
     )
-    assert (x.tolist(), fp.tolist(), float(left), float(right)) == ([0, 0, 12], [2, 2, 0], 1, 2)
+    assert (x.tolist(), fp.tolist(), float(left), float(right)) == ([0, 0, 12], [2, 2, 0], 3, 2)
+    _, left, right = gradient(lambda x, lo, hi: np.interp(x, XP, FP, lo, hi, period=4), -1.0, 7.0, 8.0)
+    assert left == right == 0  # a circle has no outside
 
 
 def test_interpolation_on_a_circle():
@@ -245,6 +285,21 @@ def test_the_correlation_of_shadows_is_one_and_flat():
     np.testing.assert_allclose(grad, 0, atol=1e-15)
 
 
+def test_weighted_covariances():
+    x, w = np.array([[1.0, 3.0, 2.0, 7.0], [2.0, 5.0, -1.0, 0.0]]), np.array([1.0, 1.5, 0.5, 2.0])
+    for options in ({"ddof": 2}, {"ddof": 2, "fweights": [1, 2, 1, 3]}, {"ddof": 0}):
+
+        def blend(x, w):
+            return np.sum(np.cov(x, aweights=w, **options) * [[1, 2], [3, 4]])  # noqa: B023
+
+        for got, right in zip(gradient(blend, x, w), slopes(blend, x, w)):
+            np.testing.assert_allclose(got, right, atol=1e-8)
+
+
+def test_the_covariance_of_no_variables():
+    assert np.cov(leaf(np.zeros((0, 3)))).shape == np.cov(np.zeros((0, 3))).shape == (0, 0)
+
+
 def test_no_degree_of_freedom_is_what_numpy_says():
     with pytest.warns(RuntimeWarning, match=r"Degrees of freedom|divide|invalid"):
         assert np.isnan(np.cov(leaf([[1.0], [2.0]])).data).all()
@@ -282,6 +337,18 @@ def test_roots_move_as_the_implicit_function_says():
     # roots 2, 1, 0 with slopes 2, -1, 2 of x³ - 3x² + 2x
     roots, weights, steepness = np.array([2.0, 1, 0]), np.array([1.0, 10, 100]), np.array([2.0, -1, 2])
     np.testing.assert_allclose(p.grad, [-np.sum(weights * roots**k / steepness) for k in (4, 3, 2, 1, 0)], atol=1e-12)
+
+
+@pytest.mark.parametrize("mode", ["full", "same", "valid"])
+@pytest.mark.parametrize("function", [np.convolve, np.correlate], ids=lambda f: f.__name__)
+def test_signals_of_all_lengths(function, mode):
+    """Both are linear in each signal: a slope is what a 1 in that place makes."""
+    for n, m in np.ndindex(5, 5):
+        a, v = np.cos(np.arange(n + 1)), np.sin(1 + np.arange(m + 1))
+        weights = np.arange(1.0, len(function(a, v, mode)) + 1)
+        got = gradient(lambda a, v: function(a, v, mode), a, v, seed=weights)
+        np.testing.assert_allclose(got[0], [weights @ function(one, v, mode) for one in np.eye(n + 1)], atol=1e-14)
+        np.testing.assert_allclose(got[1], [weights @ function(a, one, mode) for one in np.eye(m + 1)], atol=1e-14)
 
 
 def test_complex_signals():
@@ -323,6 +390,37 @@ def test_a_polynomial_from_roots_in_conjugate_pairs_is_real():
     out = np.poly(leaf([1 + 2j, 1 - 2j]))
     assert out.dtype == np.float64
     np.testing.assert_allclose(out.data, [1, -2, 5])
+
+
+def test_polynomials_that_are_short_or_whole():
+    """No zeros at all, whole numbers, a divisor of higher degree."""
+    for zeros in (np.array([]), np.array([1, 2])):
+        out = np.asarray(np.poly(tg.Tensor(zeros)))
+        np.testing.assert_array_equal(out, np.poly(zeros))
+        assert out.dtype == np.float64
+    u, v = np.array([2.0, 4.0], np.float32), np.array([1.0, 2.0, 3.0])
+    for part in (0, 1):
+        plain, out = np.polydiv(u, v)[part], np.polydiv(tg.Tensor(u), v)[part]
+        np.testing.assert_array_equal(np.asarray(out), plain, strict=True)
+    assert gradient(lambda u: np.polydiv(u, v)[1], u, seed=[3, 5]).tolist() == [3, 5]
+
+
+def test_a_weighted_fit_in_two_dtypes():
+    x, y, w = np.arange(4.0), np.array([0.1, 0.7, 0.2, 0.9], np.float32), np.array([0.1, 0.2, 0.3, 0.4])
+    np.testing.assert_array_equal(np.polyfit(x, leaf(y), 1, w=w).data, np.polyfit(x, y, 1, w=w), strict=True)
+
+
+def test_a_fit_cuts_off_where_numpy_does():
+    x = 1 + np.arange(100) * 4 * np.finfo(float).eps  # nearly one point: 100 of them make NumPy's limit 100 eps
+    with pytest.warns(np.exceptions.RankWarning):
+        plain = np.polyfit(x, np.sin(np.arange(100)), 1)
+    with pytest.warns(np.exceptions.RankWarning):
+        np.testing.assert_array_equal(np.polyfit(leaf(x), np.sin(np.arange(100)), 1).data, plain)
+
+
+@pytest.mark.parametrize("trim", ["fb", "f", "b"])
+def test_trimming_nothing_but_zeros(trim):
+    assert np.trim_zeros(leaf([0.0, 0.0, 0.0]), trim).shape == (0,) == np.trim_zeros(np.zeros(3), trim).shape
 
 
 def test_leading_zeros_of_a_product_are_refused():

@@ -46,7 +46,7 @@ def test_formulas_are_the_program(flip):
     assert made["t4"] == "x @ W1"
     assert made["z1"] == "t4 + b1"
     assert made["h"] == "relu(z1)"
-    assert made["loss"] == "mse_loss(prediction, target)"
+    assert made["loss"] == "mean_squared_error(prediction, target)"
     assert made["W1"] == "a leaf"
 
 
@@ -59,7 +59,7 @@ def test_rules_are_source_text(flip):
 
 def test_two_lambdas_on_one_line_are_told_apart():
     a, b = leaf([1.0, 2.0]), leaf([3.0, 4.0])
-    assert dict(tg.trace(a * b, seed=[1, 1])[-1].rules) == {"x": "g * y", "y": "g * x"}
+    assert dict(tg.trace(a - b, seed=[1, 1])[-1].rules) == {"x": "g", "y": "-g"}
 
 
 def test_a_rule_that_cannot_be_read_goes_by_its_name():
@@ -163,10 +163,10 @@ def test_names_come_from_modules_and_from_locals():
     x = np.ones((3, 2))
     loss = np.sum(net(x))
     _ = loss
-    assert {"layers.0.weight", "layers.0.bias"} <= {line.name for line in tg.trace(loss, names=net)}
+    assert {"0.weight", "0.bias"} <= {line.name for line in tg.trace(loss, names=net)}
     table = tg.trace(loss, names=locals())
-    assert table["net.layers.0.weight"].shape == (2, 2)
-    assert any(line.formula == "linear(x, net.layers.0.weight, net.layers.0.bias)" for line in table)
+    assert table["net.0.weight"].shape == (2, 2)
+    assert any(line.formula == "linear(x, net.0.weight, net.0.bias)" for line in table)
     assert any(dict(line.rules).get("weight") == "x.T @ g" for line in table)  # seen through a call of another rule
 
 
@@ -198,6 +198,16 @@ def test_results_that_are_several_arrays():
     a = leaf([[2.0, 1.0], [1.0, 3.0]])
     values, vectors = np.linalg.eigh(a)
     assert "np.linalg.eigh" in tg.trace(np.sum(values) + np.sum(vectors**2)).text(200)
+
+
+def test_a_look_at_the_graph_leaves_it_as_it_was():
+    """Of functions of several arrays too, whose list of arrays a rule may have asked for."""
+    x, y, z = leaf(np.ones((3, 2))), leaf(np.ones(2)), leaf(np.ones((2, 3)))
+    for make in (lambda: np.einsum("ij,j->", x, y), lambda: np.sum(np.linalg.multi_dot([x, z, x]))):
+        loss = make()
+        assert tg.trace(loss).text(200) == tg.trace(loss).text(200)
+        tg.explain(x, loss)
+        loss.backward()
 
 
 def test_a_lookup_by_name_says_what_there_is(flip):

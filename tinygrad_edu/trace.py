@@ -149,8 +149,8 @@ def trace(loss: Tensor, names: Any = None, seed: Any = None) -> Trace:
         >>> for line in table:
         ...     print(line.name, "=", line.formula, dict(line.rules))
         w = a leaf {}
-        t1 = x * w {'y': 'g * x'}
-        t2 = np.tanh(t1) {'x': 'g * (1 - out * out)'}
+        t1 = x * w {'y': 'times(g, x)'}
+        t2 = np.tanh(t1) {'x': 'times(g, 1 - out * out)'}
         loss = np.sum(t2) {'a': 'np.broadcast_to(expand(g, axis, keepdims), a_shape)'}
         >>> print(table["w"].gradient)
         [0.78644773 0.14130165]

@@ -175,7 +175,7 @@ def _norm(array: Any) -> float:
 
 # ---- rules as text -----------------------------------------------------------------------------------------------
 def rule_source(rule: Rule, args: tuple[Any, ...]) -> str:
-    """A rule as it stands in the table: `g * y`. `args` are what it was called with, g first.
+    """A rule as it stands in the table: `times(g, y)`. `args` are what it was called with, g first.
 
     A lambda is its body. A function is the expression that it returned for these arguments, if that can be read on
     its own; otherwise its name.
@@ -184,7 +184,7 @@ def rule_source(rule: Rule, args: tuple[Any, ...]) -> str:
         >>> import numpy as np
         >>> from tinygrad_edu.rules.table import rows
         >>> rule_source(rows()[np.multiply].rules[0], (1.0, 2.0))
-        'g * y'
+        'times(g, y)'
     """
     vjp = rule.vjp
     try:

@@ -133,7 +133,7 @@ SAMPLES = {
     np.frexp: [unary(lambda x: np.frexp(x)[0], low=0.5, high=3)],
     np.ldexp: [unary(lambda x: np.ldexp(x, 3), lambda x: np.ldexp(x, np.reshape([-2, 1], (2, 1, 1, 1))))],
     np.copysign: [unary(lambda x: np.copysign(x, -2.0), lambda x: np.copysign(x, x))],
-    np.heaviside: [unary(lambda y: np.heaviside(np.array([-1, 0, 2], y.dtype).reshape(3, 1, 1, 1), y))],
+    np.heaviside: [unary(lambda y: np.heaviside(np.array([-1, 0, 0.5], y.dtype).reshape(3, 1, 1, 1), y))],
     np.nextafter: [unary(lambda x: np.nextafter(x, 5), lambda x: np.nextafter(x, -5))],
     np.fmax: [binary(np.fmax)],
     np.fmin: [binary(np.fmin)],

@@ -118,6 +118,7 @@ SUBSCRIPTS = [
     (",i->i", (), (3,)),
     ("ij,jk->ik", (3, 1), (4, 2)),  # a side of 1 is repeated
     ("i,i", (1,), (3,)),
+    ("ii,i->i", (1, 1), (3,)),
     (" i j , j -> i ", (2, 3), (3,)),
 ]
 LISTS = [
@@ -303,6 +304,7 @@ SAMPLES = {
     L.vecdot: [
         Sample(of_shapes(L.vecdot, *VECDOTS)),
         Sample(of_shapes(lambda a, b: L.vecdot(a, b, axis=0), [(3, 2), (3, 2)])),
+        Sample(of_shapes(lambda a, b, c, d: blend(L.vecdot(a + 1j * b, c + 1j * d)), [(2, 2)] * 4)),
     ],
     L.matrix_power: [small(square(*POWERS[2:])), small(square(*NEGATIVE))],
     L.inv: [small(square(lambda a: L.inv(well(a)))), small(square(complexed(lambda z: L.inv(well(z))), inputs=2))],

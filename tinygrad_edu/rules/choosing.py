@@ -48,8 +48,8 @@ def _choose(a: Any, choices: Any, out: Any = None, mode: Any = "raise") -> Any:
     number = len(choices)
     # NumPy checks the index, or wraps or clips it. Dividing by 1 takes the plain numbers out of a Tensor.
     index = np.choose(np.floor_divide(a, 1), np.arange(number), mode=mode)
-    chosen = np.where(index == number - 1, choices[number - 1], 0)
-    for k in reversed(range(number - 1)):
+    chosen = choices[-1]
+    for k in range(number):
         chosen = np.where(index == k, choices[k], chosen)
     return _in(np.result_type(*choices), chosen)
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from tinygrad_edu.rules.elementwise import cast
 from tinygrad_edu.rules.reductions import as_array
-from tinygrad_edu.rules.strong_zero import strong_multiply
+from tinygrad_edu.rules.strong_zero import times
 from tinygrad_edu.rules.table import composition, derivative
 
 __all__: list[str] = []
@@ -41,11 +41,11 @@ def _cumprod(g: Any, a: Any, axis: Any) -> Any:
     with np.errstate(over="ignore", invalid="ignore"):  # factors that no blame reaches may be anything
         while reach < n:
             near, ahead = blame[..., :-reach], blame[..., reach:]
-            blame = np.concatenate([near + strong_multiply(ahead, factor), blame[..., -reach:]], axis=-1)
+            blame = np.concatenate([near + times(ahead, factor), blame[..., -reach:]], axis=-1)
             if 2 * reach < n:
-                factor = strong_multiply(factor[..., :-reach], factor[..., reach:])
+                factor = factor[..., :-reach] * factor[..., reach:]
             reach *= 2
-        return np.moveaxis(before * blame, -1, axis)
+        return np.moveaxis(times(blame, before), -1, axis)
 
 
 def _nancumsum(g: Any, a: Any, axis: Any) -> Any:

@@ -15,13 +15,14 @@ complex gradient, which is the conjugate of the one that the engine passes on, s
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from tinygrad_edu.rules.linear_algebra import adjoint, transposed
 from tinygrad_edu.rules.products import conjugate
-from tinygrad_edu.rules.strong_zero import strong_divide
+from tinygrad_edu.rules.strong_zero import over
 from tinygrad_edu.rules.table import composition, derivative, no_derivative, primitive
 
 __all__ = ["places_among"]
@@ -49,13 +50,9 @@ def _on_diagonal(numbers: Any) -> Any:
 
 
 def _differences(values: Any) -> Any:
-    """Entry i, j: value j minus value i, with 1 on the diagonal."""
-    n = values.shape[-1]
-    return np.expand_dims(values, -2) - np.expand_dims(values, -1) + np.eye(n, dtype=values.dtype)
-
-
-def _off_diagonal(a: Any) -> Any:
-    return a * (1 - np.eye(a.shape[-1], dtype=a.dtype))
+    """Entry i, j: value j minus value i; infinite on the diagonal, so that what is divided by it is 0 there."""
+    apart = np.expand_dims(values, -2) - np.expand_dims(values, -1)
+    return np.where(np.eye(values.shape[-1], dtype=bool), math.inf, apart)
 
 
 # ---- triangles -----------------------------------------------------------------------------------------------------
@@ -72,7 +69,7 @@ def _qr(g: Any, a: Any, out: Any, mode: str) -> Any:
     m, n = a.shape[-2:]
     if mode == "r":
         q, r = np.linalg.qr(a)
-        gq, gr = q * 0, conjugate(g)
+        gq, gr = np.zeros_like(q), conjugate(g)
     elif mode == "reduced" or (mode == "complete" and m <= n):
         (q, r), (gq, gr) = out, map(conjugate, g)
     else:
@@ -119,17 +116,17 @@ def _svd(g: Any, a: Any, out: Any, full_matrices: Any, compute_uv: Any) -> Any:
     if 0 in g.given:
         gu = conjugate(g[0])
         turn = adjoint(u) @ gu
-        middle = middle + strong_divide(_off_diagonal(turn - adjoint(turn)), gap) * _columns(s)
+        middle = middle + over(turn - adjoint(turn), gap) * _columns(s)
         if a.dtype.kind == "c":
             middle = middle + (turn - adjoint(turn)) * np.eye(s.shape[-1], dtype=s.dtype) / (2 * _columns(s))
         if m > n:
-            beyond = strong_divide(gu - u @ turn, _columns(s)) @ vh
+            beyond = over(gu - u @ turn, _columns(s)) @ vh
     if 2 in g.given:
         gvh = conjugate(g[2])
         turn = vh @ adjoint(gvh)
-        middle = middle + np.expand_dims(s, -1) * strong_divide(_off_diagonal(turn - adjoint(turn)), gap)
+        middle = middle + np.expand_dims(s, -1) * over(turn - adjoint(turn), gap)
         if n > m:
-            beyond = u @ strong_divide(gvh - adjoint(turn) @ vh, np.expand_dims(s, -1))
+            beyond = u @ over(gvh - adjoint(turn) @ vh, np.expand_dims(s, -1))
     return conjugate(u @ middle @ vh + beyond)
 
 
@@ -146,7 +143,7 @@ def _eigh(g: Any, out: Any, UPLO: str) -> Any:
     w, v = out
     middle = _on_diagonal(g[0])
     if 1 in g.given:
-        middle = middle + strong_divide(_off_diagonal(adjoint(v) @ conjugate(g[1])), _differences(w))
+        middle = middle + over(adjoint(v) @ conjugate(g[1]), _differences(w))
     return conjugate(_read_from(v @ middle @ adjoint(v), UPLO))
 
 
@@ -162,7 +159,7 @@ def _eig(g: Any, out: Any) -> Any:
         turn = adjoint(v) @ conjugate(g[1])
         length = np.real(np.sum(turn * np.eye(w.shape[-1], dtype=w.dtype), axis=-2))  # eigenvectors keep length 1
         turn = turn - (adjoint(v) @ v) * _columns(length)
-        middle = middle + strong_divide(_off_diagonal(turn), conjugate(_differences(w)))
+        middle = middle + over(turn, conjugate(_differences(w)))
     return conjugate(np.linalg.solve(adjoint(v), middle @ adjoint(v)))
 
 

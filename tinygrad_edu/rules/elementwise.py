@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+import operator
 from typing import Any
 
 import numpy as np
 
-from tinygrad_edu.rules.strong_zero import strong_divide, strong_multiply
+from tinygrad_edu.rules.strong_zero import over, times
 from tinygrad_edu.rules.table import derivative, no_derivative, primitive
 
 __all__ = ["cast", "over_length"]
@@ -25,29 +26,22 @@ def cast(x: Any, dtype: Any) -> Any:
 # strong zero, so NumPy need not warn of it; what divides by it, or the result itself, still tells where it matters.
 _quietly = np.errstate(divide="ignore", over="ignore", invalid="ignore")
 _sqrt, _sinh, _cosh = _quietly(np.sqrt), _quietly(np.sinh), _quietly(np.cosh)
-
-
-@_quietly
-def _power_x(g: Any, x: Any, y: Any) -> Any:
-    # A Python number is part of the program, not a value; without this branch x**2 would leave float32.
-    if isinstance(y, int | float):
-        return strong_multiply(g, y * x ** (y - 1)) if y else g * 0
-    return strong_multiply(g, strong_multiply(y, x ** (y - 1)))
+_pow = _quietly(operator.pow)
 
 
 @_quietly
 def _power_y(g: Any, x: Any, y: Any, out: Any) -> Any:
     # 0**y jumps from 1 to 0 at y = 0 and is flat from there on
-    return strong_multiply(g, out * np.log(np.where((x == 0) & (y >= 0), 1, x)))
+    return times(g, out * np.log(np.where((x == 0) & (y >= 0), 1, x)))
 
 
 def over_length(x: Any, length: Any) -> Any:
     """Divide by the length; 0 at the kink where both are 0."""
-    return x / np.where(length == 0, 1, length)
+    return x / np.where(length == 0, math.inf, length)
 
 
 def _absolute(g: Any, x: Any, out: Any) -> Any:
-    return g * (over_length(np.conjugate(x), out) if x.dtype.kind == "c" else np.sign(x))
+    return times(g, over_length(np.conjugate(x), out) if x.dtype.kind == "c" else np.sign(x))
 
 
 def _length_with_one(x: Any) -> Any:
@@ -57,15 +51,15 @@ def _length_with_one(x: Any) -> Any:
 
 def _arctan(g: Any, x: Any) -> Any:
     if x.dtype.kind == "c":
-        return strong_divide(g, 1 + x * x)
+        return over(g, 1 + x * x)
     length = np.hypot(1, x)
-    return g / length / length
+    return over(over(g, length), length)
 
 
 def _turn(g: Any, leg: Any, other: Any) -> Any:
     """Return g * leg / (leg² + other²), with nothing squared that could overflow."""
     length = np.hypot(leg, other)
-    return strong_divide(strong_divide(g, length) * leg, length)
+    return over(times(over(g, length), leg), length)
 
 
 @_quietly
@@ -81,7 +75,7 @@ def _share(logaddexp: Any, x: Any, y: Any) -> Any:
 
 
 # π sinc'(x / π) = Σ s_k (πx)^(2k+1): the slope near 0, where the formula's two terms cancel
-_SINC_SERIES = [(-1) ** (k + 1) * (2 * k + 2) / math.factorial(2 * k + 3) for k in range(12)]
+_SINC_SERIES = [-((-1) ** k) * (2 * k + 2) / math.factorial(2 * k + 3) for k in range(12)]
 
 
 def _sinc_slope(x: Any, out: Any) -> Any:
@@ -91,7 +85,7 @@ def _sinc_slope(x: Any, out: Any) -> Any:
     series: Any = 0
     for coefficient in reversed(_SINC_SERIES):
         series = series * square + coefficient
-    return np.where(near, math.pi * series * z, (np.cos(z) - out) / np.where(near, 1, x))
+    return np.where(near, math.pi * series * z, (np.cos(z) - out) / np.where(near, math.inf, x))
 
 
 # I1(x) is the mean of cos θ sinh(x cos θ) over a quarter circle. The rule of midpoints converges at once on a periodic
@@ -122,59 +116,59 @@ if not hasattr(np, "unstack"):
 # fmt: off
 derivative(np.add,         x=lambda g: g,                             y=lambda g: g)
 derivative(np.subtract,    x=lambda g: g,                             y=lambda g: -g)
-derivative(np.multiply,    x=lambda g, y: g * y,                      y=lambda g, x: g * x)
-derivative(np.divide,      x=lambda g, y: strong_divide(g, y),
-                           y=lambda g, out, y: -strong_divide(strong_multiply(g, out), y))
-derivative(np.power,       x=_power_x,                                y=_power_y)
-derivative(np.float_power, x=_power_x,                                y=_power_y)
+derivative(np.multiply,    x=lambda g, y: times(g, y),                y=lambda g, x: times(g, x))
+derivative(np.divide,      x=lambda g, y: over(g, y),
+                           y=lambda g, out, y: -over(times(g, out), y))
+derivative(np.power,       x=lambda g, x, y: times(g, times(y, _pow(x, y - 1))),        y=_power_y)
+derivative(np.float_power, x=lambda g, x, y: times(g, times(y, _pow(x, y - 1))),        y=_power_y)
 
 derivative(np.negative,    x=lambda g: -g)
 derivative(np.positive,    x=lambda g: g)
-derivative(np.square,      x=lambda g, x: g * (2 * x))
-derivative(np.reciprocal,  x=lambda g, x: -strong_divide(strong_divide(g, x), x))
-derivative(np.sqrt,        x=lambda g, out: strong_divide(g, 2 * out))
-derivative(np.cbrt,        x=lambda g, out: strong_divide(g, 3 * out * out))
+derivative(np.square,      x=lambda g, x: times(g, 2 * x))
+derivative(np.reciprocal,  x=lambda g, x: -over(over(g, x), x))
+derivative(np.sqrt,        x=lambda g, out: over(g, 2 * out))
+derivative(np.cbrt,        x=lambda g, out: over(g, 3 * out * out))
 derivative(np.absolute,    x=_absolute)
-derivative(np.fabs,        x=lambda g, x: g * np.sign(x))
-derivative(np.hypot,       x=lambda g, x, out: g * over_length(x, out),
-                           y=lambda g, y, out: g * over_length(y, out))
+derivative(np.fabs,        x=lambda g, x: times(g, np.sign(x)))
+derivative(np.hypot,       x=lambda g, x, out: times(g, over_length(x, out)),
+                           y=lambda g, y, out: times(g, over_length(y, out)))
 
-derivative(np.exp,         x=lambda g, out: strong_multiply(g, out))
-derivative(np.exp2,        x=lambda g, out: strong_multiply(g, out * LOG_2))
-derivative(np.expm1,       x=lambda g, out: strong_multiply(g, out + 1))
-derivative(np.log,         x=lambda g, x: strong_divide(g, x))
-derivative(np.log2,        x=lambda g, x: strong_divide(g / LOG_2, x))
-derivative(np.log10,       x=lambda g, x: strong_divide(g / LOG_10, x))
-derivative(np.log1p,       x=lambda g, x: strong_divide(g, 1 + x))
-derivative(np.logaddexp,   x=lambda g, x, y: g * np.exp(_share(np.logaddexp, x, y)),
-                           y=lambda g, x, y: g * np.exp(_share(np.logaddexp, y, x)))
-derivative(np.logaddexp2,  x=lambda g, x, y: g * np.exp2(_share(np.logaddexp2, x, y)),
-                           y=lambda g, x, y: g * np.exp2(_share(np.logaddexp2, y, x)))
+derivative(np.exp,         x=lambda g, out: times(g, out))
+derivative(np.exp2,        x=lambda g, out: times(g, out * LOG_2))
+derivative(np.expm1,       x=lambda g, out: times(g, out + 1))
+derivative(np.log,         x=lambda g, x: over(g, x))
+derivative(np.log2,        x=lambda g, x: over(g / LOG_2, x))
+derivative(np.log10,       x=lambda g, x: over(g / LOG_10, x))
+derivative(np.log1p,       x=lambda g, x: over(g, 1 + x))
+derivative(np.logaddexp,   x=lambda g, x, y: times(g, np.exp(_share(np.logaddexp, x, y))),
+                           y=lambda g, x, y: times(g, np.exp(_share(np.logaddexp, y, x))))
+derivative(np.logaddexp2,  x=lambda g, x, y: times(g, np.exp2(_share(np.logaddexp2, x, y))),
+                           y=lambda g, x, y: times(g, np.exp2(_share(np.logaddexp2, y, x))))
 
-derivative(np.sin,         x=lambda g, x: g * np.cos(x))
-derivative(np.cos,         x=lambda g, x: -g * np.sin(x))
-derivative(np.tan,         x=lambda g, out: g * (1 + out * out))
-derivative(np.arcsin,      x=lambda g, x: strong_divide(g, _sqrt(1 - x) * _sqrt(1 + x)))
-derivative(np.arccos,      x=lambda g, x: -strong_divide(g, _sqrt(1 - x) * _sqrt(1 + x)))
+derivative(np.sin,         x=lambda g, x: times(g, np.cos(x)))
+derivative(np.cos,         x=lambda g, x: -times(g, np.sin(x)))
+derivative(np.tan,         x=lambda g, out: times(g, 1 + out * out))
+derivative(np.arcsin,      x=lambda g, x: over(g, _sqrt(1 - x) * _sqrt(1 + x)))
+derivative(np.arccos,      x=lambda g, x: -over(g, _sqrt(1 - x) * _sqrt(1 + x)))
 derivative(np.arctan,      x=_arctan)
 derivative(np.arctan2,     x=lambda g, x, y: _turn(g, y, x),          y=lambda g, x, y: -_turn(g, x, y))
-derivative(np.sinh,        x=lambda g, x: strong_multiply(g, _cosh(x)))
-derivative(np.cosh,        x=lambda g, x: strong_multiply(g, _sinh(x)))
-derivative(np.tanh,        x=lambda g, out: g * (1 - out * out))
-derivative(np.arcsinh,     x=lambda g, x: strong_divide(g, _length_with_one(x)))
-derivative(np.arccosh,     x=lambda g, x: strong_divide(g, _sqrt(x - 1) * _sqrt(x + 1)))
-derivative(np.arctanh,     x=lambda g, x: strong_divide(strong_divide(g, 1 - x), 1 + x))
+derivative(np.sinh,        x=lambda g, x: times(g, _cosh(x)))
+derivative(np.cosh,        x=lambda g, x: times(g, _sinh(x)))
+derivative(np.tanh,        x=lambda g, out: times(g, 1 - out * out))
+derivative(np.arcsinh,     x=lambda g, x: over(g, _length_with_one(x)))
+derivative(np.arccosh,     x=lambda g, x: over(g, _sqrt(x - 1) * _sqrt(x + 1)))
+derivative(np.arctanh,     x=lambda g, x: over(over(g, 1 - x), 1 + x))
 for radians, degrees in ((np.deg2rad, np.rad2deg), (np.radians, np.degrees)):
     derivative(radians,    x=lambda g: g * DEGREE)
     derivative(degrees,    x=lambda g: g / DEGREE)
 derivative(np.unwrap,      p=lambda g, discont, axis, period: g)  # whole periods are added: constants
-derivative(np.sinc,        x=lambda g, x, out: g * _sinc_slope(x, out))
-derivative(np.i0,          x=lambda g, x: strong_multiply(g, _i0_slope(x)))
+derivative(np.sinc,        x=lambda g, x, out: times(g, _sinc_slope(x, out)))
+derivative(np.i0,          x=lambda g, x: times(g, _i0_slope(x)))
 
 # What is cut off, added or counted is a whole number: a constant. Only the part that remains moves with x.
-derivative(np.remainder,   x=lambda g: g,     y=lambda g, x, y, out: -strong_multiply(g, _wraps(x, y, out)))
-derivative(np.fmod,        x=lambda g: g,     y=lambda g, x, y, out: -strong_multiply(g, _wraps(x, y, out)))
-derivative(np.divmod,      x=lambda g: g[1],  y=lambda g, x, y, out: -strong_multiply(g[1], _wraps(x, y, out[1])))
+derivative(np.remainder,   x=lambda g: g,     y=lambda g, x, y, out: -times(g, _wraps(x, y, out)))
+derivative(np.fmod,        x=lambda g: g,     y=lambda g, x, y, out: -times(g, _wraps(x, y, out)))
+derivative(np.divmod,      x=lambda g: g[1],  y=lambda g, x, y, out: -times(g[1], _wraps(x, y, out[1])))
 derivative(np.modf,        x=lambda g: g[0])
 derivative(np.frexp,       x=lambda g, out: np.ldexp(g[0], -out[1]))
 derivative(np.ldexp,       x=lambda g, y: np.ldexp(g, y))

@@ -32,8 +32,17 @@ def scatter_add(g: Any, index: Any, shape: tuple[int, ...]) -> Any:
     parts = index if isinstance(index, tuple) else (index,)
     if all(map(_names_no_entry_twice, parts)):
         total[index] = g
-    else:
+        return total
+    try:
         np.add.at(total, index, g)
+    except TypeError as error:
+        if not isinstance(total, np.ndarray):
+            error.add_note(
+                "The gradient of taking entries by an array of places adds up what was taken twice, and "
+                f"{type(total).__name__} has no np.add.at. Use slices or a mask, or a product with rows of the unit "
+                "matrix: (places[:, None] == np.arange(n)) @ t."
+            )
+        raise
     return total
 
 
@@ -69,7 +78,7 @@ def _length(a_shape: Any, axis: Any) -> int:
 
 def _take(g: Any, a_shape: Any, indices: Any, axis: Any, mode: Any) -> Any:
     if not a_shape:
-        a_shape, axis = (1,), None  # a number is taken from as from a list of one; the engine drops the axis
+        return g  # taken from a number, every entry is that number; the engine sums them up
     return _scatter(g, np.take(np.arange(_length(a_shape, axis)), indices, mode=mode), a_shape, axis)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_edu.rules.products import conjugate
-from tinygrad_edu.rules.strong_zero import strong_multiply
+from tinygrad_edu.rules.strong_zero import times
 from tinygrad_edu.rules.table import composition, derivative, no_derivative, primitive
 
 __all__ = ["adjoint", "cofactor", "cofactor_slope", "magnitude", "matmul_y", "transposed"]
@@ -214,7 +214,7 @@ def _cofactor_curvature(k: Any, h: Any, a: Any) -> Any:
     x = np.linalg.inv(a)
     xh, xk = x @ h, x @ k
     trace_h, trace_k = (np.linalg.trace(m) for m in (xh, xk))
-    both = trace_h * trace_k - np.linalg.trace(xh @ xk)
+    both = trace_h * trace_k - np.sum(xh * transposed(xk), axis=(-2, -1))
     moved = _scaled(both, x) - _scaled(trace_k, xh @ x) - _scaled(trace_h, xk @ x) + (xh @ xk + xk @ xh) @ x
     return _scaled(np.linalg.det(a), transposed(moved))
 
@@ -225,7 +225,7 @@ def _slogdet(g: Any, a: Any, out: Any) -> Any:
     identity = np.eye(a.shape[-1], dtype=a.dtype)
     slope = np.where(singular, math.inf, transposed(np.linalg.inv(np.where(singular, identity, a))))
     turning = 1j * np.imag(g[0] * out[0]) if a.dtype.kind == "c" else 0  # the sign of a real one is constant
-    return strong_multiply(np.expand_dims(g[1] + turning, (-1, -2)), slope)
+    return times(np.expand_dims(g[1] + turning, (-1, -2)), slope)
 
 
 derivative(np.linalg.det, a=lambda g, a: _scaled(g, cofactor(a)))
@@ -262,7 +262,8 @@ def _matrix_transpose(x: Any, /) -> Any:
 @primitive
 def magnitude(x: Any, axis: tuple[int, ...]) -> Any:
     """The power of two next to the largest entry: dividing by it rounds nothing, and squares no longer overflow."""
-    _, exponent = np.frexp(largest := np.max(np.abs(x), axis=axis, keepdims=True, initial=0))
+    nothing: Any = {} if x.size else {"initial": 0}  # Dask does not know the option
+    _, exponent = np.frexp(largest := np.max(np.abs(x), axis=axis, keepdims=True, **nothing))
     return np.ldexp(np.ones_like(largest), exponent - 1)
 
 
@@ -271,7 +272,7 @@ def _direction(x: Any, axis: tuple[int, ...]) -> Any:
     x = x / magnitude(x, axis)
     squares = np.real(x * conjugate(x)) if x.dtype.kind == "c" else x * x
     length = np.sqrt(np.sum(squares, axis=axis, keepdims=True))
-    return np.where(length == 0, 0, conjugate(x) / np.where(length == 0, 1, length))
+    return conjugate(x) / np.where(length == 0, math.inf, length)
 
 
 def _phase(x: Any) -> Any:
@@ -292,8 +293,8 @@ def _vector_slope(x: Any, order: Any, axis: tuple[int, ...]) -> Any:
     # (size / norm) ** (order - 1), of sizes around 1
     size = size / magnitude(x, axis)
     norm = np.sum(size**order, axis=axis, keepdims=True) ** (1 / order)
-    share = np.where(norm == 0, 0, size / np.where(norm == 0, 1, norm))
-    return strong_multiply(_phase(x), share ** (order - 1))
+    share = size / np.where(norm == 0, math.inf, norm)
+    return times(_phase(x), share ** (order - 1))
 
 
 def _share(values: Any, axis: Any, largest: bool) -> Any:
@@ -324,7 +325,7 @@ def _norm(g: Any, x: Any, ord: Any, axis: Any, keepdims: Any) -> Any:
             slope = _direction(x, axes)
         else:
             slope = _vector_slope(x, ord, axes) if len(axes) == 1 else _matrix_slope(x, ord, axes)
-        return strong_multiply(g if keepdims else np.expand_dims(g, axes), slope)
+        return times(g if keepdims else np.expand_dims(g, axes), slope)
 
 
 derivative(np.linalg.norm, x=_norm)

@@ -33,7 +33,7 @@ def _pad(g: Any, array_shape: Any, widths: Pairs, mode: Any, options: dict[str, 
     for axis, pair in enumerate(widths):
         own = {name: option for name, option in options.items() if name == "reflect_type"}
         if "stat_length" in options:
-            own["stat_length"] = (options["stat_length"][axis], (1, 1))
+            own["stat_length"] = options["stat_length"][axis]
         if pair != (0, 0):
             matrix = np.pad(np.eye(array_shape[axis], dtype=g.dtype), (pair, (0, 0)), mode, **own)
             g = np.moveaxis(np.moveaxis(g, axis, -1) @ matrix, -1, axis)

@@ -9,7 +9,7 @@ import numpy as np
 
 from tinygrad_edu.rules.elementwise import cast
 from tinygrad_edu.rules.reductions import as_array
-from tinygrad_edu.rules.strong_zero import strong_divide
+from tinygrad_edu.rules.strong_zero import over
 from tinygrad_edu.rules.table import composition, derivative
 
 __all__: list[str] = []
@@ -112,7 +112,7 @@ def _polymul(a1: Any, a2: Any) -> Any:
 def _polydiv(u: Any, v: Any) -> tuple[Any, Any]:
     u, v = _coefficients(u) + 0.0, _coefficients(v) + 0.0
     n, steps = len(v), len(u) - len(v) + 1
-    scale, r = 1.0 / v[0], u * np.ones((), v.dtype)  # in the dtype of both
+    scale, r = 1.0 / v[0], cast(u, np.result_type(u.dtype, v.dtype))
     quotient = []
     for k in range(steps):
         d = scale * r[k]
@@ -140,7 +140,7 @@ def _polyint(p: Any, m: int = 1, k: Any = None) -> Any:
         raise ValueError("Order of integral must be positive (see polyder)")
     p, k = as_array(p), np.zeros(m) if k is None else _coefficients(k)
     if len(k) == 1 and m > 1:
-        k = k[0] * np.ones(m)
+        k = np.repeat(k, m)
     if len(k) < m:
         raise ValueError("k must be a scalar or a rank-1 array of length 1 or >m.")
     for i in range(m):
@@ -198,7 +198,7 @@ def _roots(g: Any, p: Any, out: Any) -> Any:
     """From p(root) = 0: a coefficient moves a root by -root**k / p'(root), k being the coefficient's power."""
     p = _coefficients(p)
     slope = np.polyval(np.polyder(p), out)
-    return -strong_divide(g, slope) @ np.vander(out, len(p))
+    return -over(g, slope) @ np.vander(out, len(p))
 
 
 derivative(np.roots, p=_roots)

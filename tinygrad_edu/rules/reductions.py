@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_edu.rules.strong_zero import strong_divide, strong_multiply
+from tinygrad_edu.rules.strong_zero import over, times
 from tinygrad_edu.rules.table import composition, derivative, no_derivative
 
 __all__ = ["as_array", "expand", "folded_last", "mean_rule", "unfolded"]
@@ -66,7 +66,7 @@ def _prod(g: Any, a: Any, axis: Any, keepdims: Any) -> Any:
     flat = folded_last(a, axis)
     with np.errstate(over="ignore"):  # it may be in an unselected branch
         others = _product_before(flat) * _product_before(flat[..., ::-1])[..., ::-1]
-        return strong_multiply(expand(g, axis, keepdims), unfolded(others, a.shape, axis))
+        return times(expand(g, axis, keepdims), unfolded(others, a.shape, axis))
 
 
 def _product_before(x: Any) -> Any:
@@ -75,7 +75,7 @@ def _product_before(x: Any) -> Any:
 
 def _extremum(g: Any, a: Any, out: Any, axis: Any, keepdims: Any) -> Any:
     tied = a == expand(out, axis, keepdims)
-    share = expand(g, axis, keepdims) / np.maximum(np.sum(tied, axis=axis, keepdims=True), 1)
+    share = expand(g, axis, keepdims) / np.maximum(np.sum(tied, axis=axis, keepdims=True, dtype=g.dtype), 1)
     return np.where(tied, share, 0)
 
 
@@ -84,7 +84,8 @@ def _var(g: Any, a: Any, axis: Any, ddof: Any, keepdims: Any, correction: Any) -
     deviation = a - np.mean(a, axis=axis, keepdims=True)
     # The mean of 1e8 ± 1 is rounded to 1e-8; what it is wrong by is the mean that the deviations have left.
     deviation = deviation - np.mean(deviation, axis=axis, keepdims=True)
-    return expand(g, axis, keepdims) * _conjugate(deviation) * 2 / freedom
+    # Without a degree of freedom the slope is infinite or NaN, as NumPy's result is.
+    return times(expand(g, axis, keepdims), _conjugate(deviation) * 2 / freedom)
 
 
 def _conjugate(z: Any) -> Any:
@@ -99,8 +100,8 @@ def _ddof(ddof: Any, correction: Any) -> Any:
 
 def _std(g: Any, a: Any, out: Any, axis: Any, ddof: Any, keepdims: Any, correction: Any) -> Any:
     # Where all entries are equal, std has a kink like |x| at 0; 0 is the symmetric choice among its slopes.
-    divisor = expand(np.where(out == 0, 1, out), axis, keepdims)
-    return _var(g, a, axis, ddof, keepdims, correction) / (2 * divisor)
+    divisor = 2 * expand(np.where(out == 0, math.inf, out), axis, keepdims)
+    return over(_var(g, a, axis, ddof, keepdims, correction), divisor)
 
 
 def _nanmean(g: Any, a: Any, axis: Any, keepdims: Any) -> Any:
@@ -113,16 +114,21 @@ def _nanvar(g: Any, a: Any, axis: Any, ddof: Any, keepdims: Any, correction: Any
     there = ~np.isnan(a)
     count = np.sum(there, axis=axis, keepdims=True)
     freedom = count - _ddof(ddof, correction)
+
+    def mean(x: Any) -> Any:
+        return np.sum(x, axis=axis, keepdims=True) / np.maximum(count, 1)
+
     a = np.where(there, a, 0)
-    for _ in range(2):  # the second time for what the rounded mean has left, as in _var
-        a = np.where(there, a - np.sum(a, axis=axis, keepdims=True) / np.maximum(count, 1), 0)
+    deviation = np.where(there, a - mean(a), 0)
+    deviation = deviation - mean(deviation)  # as in _var
     # Without a degree of freedom NumPy's result is NaN, and so is its slope, but for the NaN entries.
-    return strong_divide(expand(g, axis, keepdims) * _conjugate(a) * 2, np.where(freedom > 0, freedom, math.nan))
+    slope = _conjugate(deviation) * 2 / np.where(freedom > 0, freedom, math.nan)
+    return times(expand(g, axis, keepdims), np.where(there, slope, 0))
 
 
 def _nanstd(g: Any, a: Any, out: Any, axis: Any, ddof: Any, keepdims: Any, correction: Any) -> Any:
-    divisor = 2 * expand(np.where(out == 0, 1, out), axis, keepdims)
-    return strong_divide(_nanvar(g, a, axis, ddof, keepdims, correction), divisor)
+    divisor = 2 * expand(np.where(out == 0, math.inf, out), axis, keepdims)
+    return over(_nanvar(g, a, axis, ddof, keepdims, correction), divisor)
 
 
 def _without_nan(rule: Any, neutral: int) -> Any:

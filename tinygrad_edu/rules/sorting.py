@@ -19,12 +19,11 @@ def _sort(g: Any, a: Any, out: Any, axis: Any) -> Any:
     Equal ones share equally, as in np.max: no matter which of them NumPy's unstable algorithms put first.
     """
     if axis is None:
-        return np.reshape(_sort(g, np.ravel(a), out, -1), a.shape)
+        return np.reshape(_sort(g, np.ravel(a), out, 0), a.shape)
     places_in, places_out = np.argsort(a, axis=axis), np.argsort(out, axis=axis)
     ordered = np.take_along_axis(out, places_out, axis)
-    n, ndim = ordered.shape[axis], ordered.ndim
     first, others, previous = (
-        ordered[along(axis, ndim, part)] for part in (slice(0, 1), slice(1, n), slice(0, max(n - 1, 0)))
+        ordered[along(axis, ordered.ndim, part)] for part in (slice(0, 1), slice(1, None), slice(0, -1))
     )
     # Equal entries have one number, counted from 0.
     group = np.cumsum(np.concatenate([np.zeros_like(first, dtype=bool), others != previous], axis), axis)
@@ -43,7 +42,7 @@ derivative(np.partition, a=lambda g, a, out, kth, axis, kind: _sort(g, a, out, a
 
 @composition(np.sort_complex)
 def _sort_complex(a: Any) -> Any:
-    return np.sort(a) if a.dtype.kind == "c" else cast(np.sort(a), np.result_type(np.sort_complex(np.ones(1, a.dtype))))
+    return np.sort(a) if a.dtype.kind == "c" else cast(np.sort(a), np.sort_complex(np.array([], a.dtype)).dtype)
 
 
 @composition(np.union1d)

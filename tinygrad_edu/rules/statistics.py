@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -152,7 +153,7 @@ def _cov(
     dtype = np.result_type(m.dtype, np.float64, *([] if y is None else [y.dtype]))
     x = _rows_of(m, dtype, not rowvar and m.ndim != 1)
     if x.shape[0] == 0:
-        return np.reshape(np.array([]), (0, 0))
+        return np.zeros((0, 0))
     if y is not None:
         y = _rows_of(y, dtype, False)
         x = np.concatenate([x, np.transpose(y) if not rowvar and y.shape[0] != 1 else y], axis=0)
@@ -267,15 +268,13 @@ def _between(x: Any, xp: Any, fp: Any, period: Any) -> Any:
         xp = np.concatenate([xp[order[-1:]] - period, xp[order], xp[order[:1]] + period])
     else:
         place = np.arange(n)
-    left = np.clip(np.searchsorted(xp, x, side="right") - 1, 0, max(len(xp) - 2, 0))
-    right = np.minimum(left + 1, len(xp) - 1)
-    x0, x1 = xp[left], xp[right]
-    apart = x1 - x0
-    is_jump = apart == 0  # also the one knot of a table that has no other
-    apart = np.where(is_jump, 1, apart)
-    slope = np.where(is_jump, 0, (fp[place[right]] - fp[place[left]]) / apart)
+    left = np.clip(np.searchsorted(xp, x, side="right") - 1, 0, len(xp) - 2)  # -1, the only knot, if there is no other
+    right = left + 1
+    is_jump = xp[left] == xp[right]  # at the end of the table, where its last entry is what counts
+    apart = np.where(is_jump, math.inf, xp[right] - xp[left])
+    slope = (fp[place[right]] - fp[place[left]]) / apart
     inside = (x >= xp[0]) & (x <= xp[-1])
-    return place[left], place[right], slope, np.where(is_jump, 0, (x - x0) / apart), inside
+    return place[left], place[right], slope, np.where(is_jump, 1, (x - xp[left]) / apart), inside
 
 
 def _interp_x(g: Any, x: Any, xp: Any, fp: Any, period: Any) -> Any:
@@ -296,7 +295,7 @@ def _interp_fp(g: Any, x: Any, xp: Any, fp: Any, left: Any, right: Any, period: 
     if period is None:
         blame = blame + (np.where(x < xp[0], g, 0) if left is None else 0)
         blame = blame + (np.where(x > xp[-1], g, 0) if right is None else 0)
-        way = np.where(inside, way, np.where(x > xp[-1], 1, 0))
+        way = np.where(inside, way, x > xp[-1])
     return scatter_add(blame * (1 - way), before, fp.shape) + scatter_add(blame * way, after, fp.shape)
 
 
@@ -305,6 +304,6 @@ derivative(
     x=_interp_x,
     xp=_interp_xp,
     fp=_interp_fp,
-    left=lambda g, x, xp, period: np.where(x < xp[0], g, 0) if period is None else g * 0,
-    right=lambda g, x, xp, period: np.where(x > xp[-1], g, 0) if period is None else g * 0,
+    left=lambda g, x, xp, period: np.where(x < xp[0], g, 0) if period is None else np.zeros_like(g),
+    right=lambda g, x, xp, period: np.where(x > xp[-1], g, 0) if period is None else np.zeros_like(g),
 )

@@ -1,6 +1,6 @@
 """The table: one row per function says how a gradient flows back through it.
 
-    derivative(np.multiply, x=lambda g, y: g * y, y=lambda g, x: g * x)
+    derivative(np.multiply, x=lambda g, y: times(g, y), y=lambda g, x: times(g, x))
 
 Read a row aloud: "the derivative of multiply with respect to x is g times y". A rule is ordinary NumPy and names
 what it needs:
@@ -273,9 +273,13 @@ def lookup(function: Any) -> Row:
     row = _table.get(function)
     if row is None:
         name = name_of(function)
+        try:
+            x = _parameters(function)[0][0]
+        except (TypeError, ValueError, IndexError):  # C functions may not tell
+            x = "x"
         raise NotImplementedError(
             f"No derivative rule for {name}. Add one row to tinygrad_edu/rules/; for example: "
-            f"derivative({name}, x=lambda g, x: ...), with the gradient in plain NumPy for the dots. "
+            f"tg.derivative({name}, {x}=lambda g, {x}: ...), with the gradient in plain NumPy for the dots. "
             "Where no gradient is needed, compute on plain arrays: t.data."
         )
     return row
