@@ -299,7 +299,7 @@ def test_module_parameters_are_named_and_left_as_they_were() -> None:
     model[0].weight.grad = kept
     report = tg.gradcheck(lambda x: tg.nn.mse_loss(model(x), y), x, wrt=model)
     assert report.counts["agree"] == 31
-    assert {e.name for e in report.entries} == {"layers.0.weight", "layers.0.bias", "layers.2.weight", "layers.2.bias"}
+    assert {e.name for e in report.entries} == {"0.weight", "0.bias", "2.weight", "2.bias"}
     assert model[0].weight.grad is kept
     assert all(np.array_equal(p.data, b) for p, b in zip(model.parameters(), before))
     assert model[0].weight.data.base is model[2].bias.data.base

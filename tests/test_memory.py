@@ -117,3 +117,25 @@ def test_a_thousand_training_steps_leave_nothing_behind(optimizer, no_collector)
     steps(1000)
     assert len(gc.get_objects()) - before <= 5  # the two numbers themselves and the like, but none per step
     assert gc.collect() == 0
+
+
+def test_recorded_passes_leave_no_cycles_behind(no_collector):
+    """Gradients of gradients too are let go of by reference counting alone."""
+
+    def bend(x):
+        return np.sum(np.tanh(x) * np.concatenate([x, x])[:3])
+
+    def once():
+        tg.hessian(bend)(np.arange(3.0))
+        x = tg.Tensor(np.arange(3.0), requires_grad=True)
+        bend(x).backward(create_graph=True)
+        slope, x.grad = x.grad, None  # what x holds would hold x
+        np.sum(slope**2).backward()
+
+    once()
+    gc.collect()
+    before = len(gc.get_objects())
+    for _ in range(20):
+        once()
+    assert len(gc.get_objects()) - before <= 5
+    assert gc.collect() == 0

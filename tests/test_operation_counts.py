@@ -12,7 +12,7 @@ from tinygrad_edu import nn, optim
 from tinygrad_edu.backward import Node
 from tinygrad_edu.rules.table import name_of, rows
 
-FORWARD = ["linear", "relu", "linear", "mse_loss"]
+FORWARD = ["linear", "relu", "linear", "mean_squared_error"]
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def test_backward_runs_each_rule_of_a_flip_step_once(rules_run):
     assert not rules_run
     loss.backward()
     assert rules_run == {
-        ("mse_loss", "prediction"): 1,  # the target needs no gradient
+        ("mean_squared_error", "prediction"): 1,  # the target needs no gradient
         ("linear", "x"): 1,  # nor do the images
         ("linear", "weight"): 2,
         ("linear", "bias"): 2,

@@ -126,3 +126,41 @@ def test_running_a_cell_twice_says_so():
     loss.backward()
     with pytest.raises(RuntimeError, match="In a notebook: run the cell with the forward pass again"):
         loss.backward()
+
+
+def test_a_read_only_array_may_have_an_owner_who_writes():
+    a = np.ones(3)
+    owner = a[:]
+    a.flags.writeable = False
+    w = tg.Tensor(np.ones(3), requires_grad=True)
+    for loss in (np.sum(w * a), np.sum(np.concatenate([w]) * a), np.tensordot(w, a, 1)):
+        owner[:] = 99
+        w.grad = None
+        loss.backward()
+        owner[:] = 1
+        np.testing.assert_array_equal(w.grad, np.ones(3))
+
+
+def test_a_result_that_is_a_view_is_kept_as_it_was():
+    @tg.primitive
+    def same(x):
+        return x[:]
+
+    tg.derivative(same, x=lambda g, out: g * out)
+    w = tg.Tensor(np.ones(3), requires_grad=True)
+    loss = np.sum(same(w))
+    w.data[:] = 99
+    loss.backward()
+    np.testing.assert_array_equal(w.grad, np.ones(3))
+
+
+def test_gradients_that_are_tensors_own_their_memory_too():
+    a, b = (tg.Tensor(np.ones(2), requires_grad=True) for _ in "ab")
+    (a + b).backward(np.ones(2), create_graph=True)
+    assert a.grad is not b.grad
+    a.grad.data[:] *= 0.5
+    np.testing.assert_array_equal(b.grad.data, np.ones(2))
+    c = tg.Tensor(1.0, requires_grad=True)
+    (c + 1).backward(create_graph=True)
+    c.grad.data *= 0.5
+    assert c.grad.item() == 0.5

@@ -143,7 +143,7 @@ def _fit(blame: Any, parent: Node, node: Node, rule: Rule) -> Any:
 def _freed(node: Node) -> RuntimeError:
     return RuntimeError(
         f"backward() came to {name_of(node.row and node.row.function)}, whose part of the graph an earlier "
-        "backward() has already used and freed. "
+        "backward() has already used and freed, perhaps one that ended in an error. "
         "In a notebook: run the cell with the forward pass again before this one. "
         "For two losses that share a part: call backward() once, on their sum. "
         "To differentiate twice: give the first call create_graph=True."
@@ -160,23 +160,25 @@ def _edges(
         edges = [edge for edge in edges if edge[0] in stop or (edge[0].row is not None and edge[0].serial < oldest)]
     if lift is None or node.row is None:
         return edges
-    make = lift
     origin: dict[Any, Node] = {len(node.row.parameters): node}
     for parent, rule, saved in every:
         origin[(rule.position, saved[0]) if rule.each else rule.position] = parent
-
-    def again(value: Any, source: Any) -> Any:
-        if source in origin:
-            return make(value, origin[source])
-        if isinstance(value, list | tuple) and source is not None:
-            return type(value)(again(item, (source, i)) for i, item in enumerate(value))
-        return value
 
     return [
         (
             parent,
             rule,
-            saved[: rule.each] + tuple(map(again, saved[rule.each :], rule.sources)),
+            saved[: rule.each]
+            + tuple(_again(value, source, lift, origin) for value, source in zip(saved[rule.each :], rule.sources)),
         )
         for parent, rule, saved in edges
     ]
+
+
+def _again(value: Any, source: Any, lift: Callable[[Any, Node], Any], origin: dict[Any, Node]) -> Any:
+    """A saved value as a tensor of the node it came from. A closure would hold itself: a cycle."""
+    if source in origin:
+        return lift(value, origin[source])
+    if isinstance(value, list | tuple) and source is not None:
+        return type(value)(_again(item, (source, i), lift, origin) for i, item in enumerate(value))
+    return value

@@ -6,70 +6,26 @@ derivatives themselves are in `rules/`, the chain rule in `backward.py`.
 
 from __future__ import annotations
 
-import contextlib
 import html
-import threading
-import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from tinygrad_edu.accumulate import accumulate
+from tinygrad_edu.array_methods import ArrayMethods
 from tinygrad_edu.backward import Edge, Leaf, Node, backward
+from tinygrad_edu.recording import recording
 from tinygrad_edu.rules.elementwise import cast
 from tinygrad_edu.rules.indexing import getitem
 from tinygrad_edu.rules.several import part
 from tinygrad_edu.rules.table import Row, lookup, lookup_method, name_of
 
-__all__ = ["AccumulationWarning", "Tensor", "no_grad", "recorded"]
+__all__ = ["Tensor"]
 
 
-class AccumulationWarning(UserWarning):
-    """Gradients were added to gradients along which an optimizer has already taken its step."""
-
-
-class _Recording(threading.local):
-    on = True
-
-
-_recording = _Recording()
-_collecting = threading.Lock()
-
-
-@contextlib.contextmanager
-def no_grad() -> Iterator[None]:
-    """Compute without recording: in this block, and in this thread only, results do not require gradients.
-
-    Works as a decorator too.
-
-    Example:
-        >>> import tinygrad_edu as tg
-        >>> w = tg.Tensor([1.0, 2.0], requires_grad=True)
-        >>> with tg.no_grad():
-        ...     (w * 2).requires_grad
-        False
-    """
-    with _switched(False):
-        yield
-
-
-def recorded() -> contextlib.AbstractContextManager[None]:
-    """Record in this block even if `no_grad` is around it: for transforms, which differentiate what they call."""
-    return _switched(True)
-
-
-@contextlib.contextmanager
-def _switched(on: bool) -> Iterator[None]:
-    before = _recording.on
-    _recording.on = on
-    try:
-        yield
-    finally:
-        _recording.on = before
-
-
-class Tensor:
+class Tensor(ArrayMethods):
     """An array that remembers how it was made, so that `backward()` can tell the slope of every input.
 
     Args:
@@ -237,12 +193,11 @@ class Tensor:
             if isinstance(first, np.ndarray):
                 first = first.copy()  # the graph of this pass holds it, and its owner may write to it
             g = first if isinstance(first, Tensor) else _make(first, None)
-            collected = backward(self.node, g, _lift)
+            found = backward(self.node, g, _lift)
+            collected = {leaf: _own(gradient) for leaf, gradient in found.items()}
         else:
             collected = backward(self.node, first)
-        with _collecting:  # another thread may be adding to the same leaves
-            for leaf, total in _arrived(collected, first):  # only now: an exception leaves every .grad as it was
-                leaf.grad = total
+        accumulate(collected, first)
 
     def _seed(self, seed: Any) -> Any:
         if seed is None:
@@ -358,25 +313,6 @@ class Tensor:
     def __abs__(self) -> Tensor:
         return _apply(_ABSOLUTE, (self,))
 
-    # Comparisons are constants: plain arrays.
-    def __lt__(self, other: Any) -> Any:
-        return np.less(self, other)
-
-    def __le__(self, other: Any) -> Any:
-        return np.less_equal(self, other)
-
-    def __gt__(self, other: Any) -> Any:
-        return np.greater(self, other)
-
-    def __ge__(self, other: Any) -> Any:
-        return np.greater_equal(self, other)
-
-    def __eq__(self, other: object) -> Any:
-        return _EQUAL(self, other)
-
-    def __ne__(self, other: object) -> Any:
-        return _NOT_EQUAL(self, other)
-
     __hash__ = object.__hash__
 
     # ---- behaving like a sequence of numbers ---------------------------------------------------------------------
@@ -398,6 +334,11 @@ class Tensor:
         return (self[i] for i in range(len(self)))
 
     def __bool__(self) -> bool:
+        if self.size != 1:
+            raise ValueError(
+                f"A Tensor of shape {self.shape} is neither true nor false. Say which entries count: np.any(t > 0) or "
+                "np.all(t > 0)."
+            )
         return bool(self._data)
 
     def __float__(self) -> float:
@@ -429,72 +370,6 @@ class Tensor:
 
     def _repr_html_(self) -> str:
         return f"<pre>{html.escape(repr(self))}</pre><small>shape {self.shape}, {self.dtype}</small>"
-
-    # ---- NumPy's methods -----------------------------------------------------------------------------------------
-    def sum(self, axis: Any = None, keepdims: bool = False) -> Tensor:
-        """`np.sum` of this tensor."""
-        return _numpy(np.sum, self, axis=axis, keepdims=keepdims)
-
-    def mean(self, axis: Any = None, keepdims: bool = False) -> Tensor:
-        """`np.mean` of this tensor."""
-        return _numpy(np.mean, self, axis=axis, keepdims=keepdims)
-
-    def max(self, axis: Any = None, keepdims: bool = False) -> Tensor:
-        """`np.max` of this tensor; tied entries share the gradient equally."""
-        return _numpy(np.max, self, axis=axis, keepdims=keepdims)
-
-    def min(self, axis: Any = None, keepdims: bool = False) -> Tensor:
-        """`np.min` of this tensor; tied entries share the gradient equally."""
-        return _numpy(np.min, self, axis=axis, keepdims=keepdims)
-
-    def var(self, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Tensor:
-        """`np.var` of this tensor."""
-        return _numpy(np.var, self, axis=axis, ddof=ddof, keepdims=keepdims)
-
-    def std(self, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Tensor:
-        """`np.std` of this tensor; its slope is 0 where all entries are equal."""
-        return _numpy(np.std, self, axis=axis, ddof=ddof, keepdims=keepdims)
-
-    def dot(self, other: Any) -> Tensor:
-        """`np.dot` of this tensor and another."""
-        return _numpy(np.dot, self, other)
-
-    def clip(self, min: Any = None, max: Any = None) -> Tensor:
-        """`np.clip` of this tensor."""
-        return _numpy(np.clip, self, min, max)
-
-    def reshape(self, *shape: Any) -> Tensor:
-        """`np.reshape` of this tensor: `t.reshape(2, 3)` or `t.reshape((2, 3))`."""
-        return _numpy(np.reshape, self, shape[0] if len(shape) == 1 else shape)
-
-    def ravel(self) -> Tensor:
-        """All entries along one axis."""
-        return _numpy(np.ravel, self)
-
-    def transpose(self, *axes: Any) -> Tensor:
-        """`np.transpose` of this tensor: all axes reversed, or in the order given."""
-        order = axes[0] if len(axes) == 1 else axes or None
-        return _numpy(np.transpose, self, order)
-
-    def swapaxes(self, axis1: int, axis2: int) -> Tensor:
-        """`np.swapaxes` of this tensor."""
-        return _numpy(np.swapaxes, self, axis1, axis2)
-
-    def squeeze(self, axis: Any = None) -> Tensor:
-        """`np.squeeze` of this tensor."""
-        return _numpy(np.squeeze, self, axis)
-
-    def argmax(self, axis: Any = None) -> Any:
-        """Where the largest entry is: a constant, as a plain array."""
-        return np.argmax(self._data, axis=axis)
-
-    def argmin(self, axis: Any = None) -> Any:
-        """Where the smallest entry is: a constant, as a plain array."""
-        return np.argmin(self._data, axis=axis)
-
-
-_EQUAL: Any = np.equal  # NumPy's stubs refuse an `object`, which is what Python's == has to take
-_NOT_EQUAL: Any = np.not_equal
 
 
 # ---- how a call is made and recorded -----------------------------------------------------------------------------
@@ -546,6 +421,12 @@ def _plain(value: Any) -> Any:
     return value
 
 
+def _own(gradient: Any) -> Any:
+    """A gradient that is a Tensor, in memory of its own; a constant one may be an array."""
+    is_numpy = isinstance(gradient, Tensor) and isinstance(gradient._data, np.ndarray)
+    return _make(np.array(gradient._data), gradient.node) if is_numpy else gradient
+
+
 def _numpy(function: Any, *args: Any, **kwargs: Any) -> Tensor:
     """A NumPy function called on a Tensor: NumPy's type stubs do not know that the answer is one."""
     tensor: Tensor = _call(lookup(function), args, kwargs)
@@ -568,7 +449,7 @@ def _apply(row: Row, inputs: Sequence[Any]) -> Tensor:
         else:
             _refuse_kind(value)
             values.append(value)
-    tensor: Tensor = _result(row, values, wanting, row.function(*values))
+    tensor: Tensor = _result(row, inputs, values, wanting, row.function(*values))
     return tensor
 
 
@@ -601,22 +482,24 @@ def _call(row: Row, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
                 values[position] = np.array(value)  # this and the one above refuse a Tensor whose gradient they'd lose
         elif value is not values[position]:
             row.refuse(position)
-    return _result(row, values, wanting, row.function(*plain_args, **plain_kwargs))
+    return _result(row, inputs, values, wanting, row.function(*plain_args, **plain_kwargs))
 
 
-def _result(row: Row, values: list[Any], wanting: list[Edge], out: Any) -> Any:
+def _result(row: Row, inputs: Sequence[Any], values: list[Any], wanting: list[Edge], out: Any) -> Any:
     """Wrap what a function returned and, where an input wants a gradient, remember how it was made."""
     if row.may_alias:
         for value in values:
             if out is value:  # np.squeeze with nothing to squeeze returns its argument
                 out = out.view()
     edges: list[Edge] = []
-    if wanting and _recording.on:
+    if wanting and recording.on:
         for position in row.kept:
             value = values[position]
-            if not isinstance(value, np.ndarray) or value.flags.writeable or value.base is not None:
+            if value is inputs[position]:  # no Tensor's: the caller may write to it, even if it is read-only to us
+                values[position] = _copy(value)
+            elif not isinstance(value, np.ndarray) or value.flags.writeable or value.base is not None:
                 values[position] = _kept(value)
-        values.append(out)
+        values.append(_kept(out) if row.may_alias and isinstance(out, np.ndarray) and out.base is not None else out)
         for edge in wanting:
             parent, rule, i = edge
             edges.append((parent, rule, i + rule.read(*values)) if rule.read else edge)
@@ -630,7 +513,7 @@ def _result(row: Row, values: list[Any], wanting: list[Edge], out: Any) -> Any:
     elif hasattr(out, "__dask_graph__") and any(map(_may_change, values)):
         # Of a 0-d array Dask keeps no copy: the sum it writes down would use what the array holds when it is computed.
         values = [_unchanging(value) if _may_change(value) else value for value in values if value is not out]
-        return _result(row, values, wanting, row.function(*values))
+        return _result(row, inputs, values, wanting, row.function(*values))
     elif not hasattr(out, "dtype"):
         raise TypeError(
             f"{name_of(row.function)} returned {type(out).__name__}, which is no array. A primitive returns an array "
@@ -665,6 +548,13 @@ def _kept(value: Any) -> Any:
     return value
 
 
+def _copy(value: Any) -> Any:
+    """What the caller passed, safe from being written to by the caller."""
+    if isinstance(value, np.ndarray):
+        return value.copy()
+    return type(value)(map(_copy, value)) if isinstance(value, list | tuple) else value
+
+
 def _several(row: Row, edges: list[Edge], out: Any) -> Any:
     """Wrap a result that is several arrays; each is a part of one node."""
     arrays = tuple(np.asarray(a) if isinstance(a, np.generic) else a for a in out)
@@ -689,35 +579,6 @@ def _lift(value: Any, node: Node | None) -> Any:
             else None,
         )
         for k, array in enumerate(value)
-    )
-
-
-def _arrived(collected: dict[Any, Any], seed: Any) -> list[tuple[Leaf, Any]]:
-    """Each leaf's new `.grad`: what it had plus what has come, in memory of its own."""
-    if any(leaf.used and leaf.grad is not None for leaf in collected):
-        _warn_of_old_gradients()
-    arrived = []
-    taken = {id(seed)}
-    for leaf, g in collected.items():
-        if leaf.grad is not None:
-            g = leaf.grad + g
-        if isinstance(g, np.ndarray):
-            if g.base is not None or id(g) in taken:  # a view, or an array that another leaf was given too
-                g = g.copy()
-            taken.add(id(g))
-        elif isinstance(g, np.generic):
-            g = np.asarray(g)
-        arrived.append((leaf, g))
-    return arrived
-
-
-def _warn_of_old_gradients() -> None:
-    warnings.warn(
-        "backward() adds to gradients along which an optimizer has already taken its step; probably "
-        "optimizer.zero_grad() is missing before it. If old and new gradients are meant to add up, say so with "
-        "warnings.simplefilter('ignore', tg.AccumulationWarning).",
-        AccumulationWarning,
-        stacklevel=4,
     )
 
 

@@ -105,7 +105,7 @@ def frame(node: Node) -> list[Any]:
     row = node.row
     call: list[Any] = [d if p in row.refused else UNKNOWN for p, d in zip(row.parameters, row.defaults)]
     for position, value in _saved(node):
-        call[position] = list(value) if isinstance(value, tuple) and _takes_several(node, position) else value
+        call[position] = list(value) if isinstance(value, list | tuple) and _takes_several(node, position) else value
     for parent, rule, saved in node.edges or ():
         if not rule.each:
             call[rule.position] = parent

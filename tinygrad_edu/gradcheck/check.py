@@ -13,7 +13,8 @@ from tinygrad_edu.gradcheck import kinks, structure
 from tinygrad_edu.gradcheck.entries import Meter
 from tinygrad_edu.gradcheck.report import Report
 from tinygrad_edu.gradcheck.structure import Subject
-from tinygrad_edu.tensor import Tensor, recorded
+from tinygrad_edu.recording import recorded
+from tinygrad_edu.tensor import Tensor
 
 __all__ = ["gradcheck"]
 

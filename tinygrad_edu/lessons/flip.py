@@ -21,7 +21,8 @@ from tinygrad_edu.finite_differences import numerical_gradient
 from tinygrad_edu.gradcheck import gradcheck
 from tinygrad_edu.nn import Linear, ReLU, Sequential, mse_loss
 from tinygrad_edu.optim import SGD, Adam, Optimizer
-from tinygrad_edu.tensor import Tensor, no_grad
+from tinygrad_edu.recording import no_grad
+from tinygrad_edu.tensor import Tensor
 
 __all__ = [
     "DEFAULT_LR",
