@@ -43,8 +43,8 @@ class Duck(NDArrayOperatorsMixin):
 
     Beyond the protocols it has what the engine asks of any array, and only that: `shape`, `ndim`, `dtype`, `size`
     (nodes and shape rules), `T` (matmul's rule), `sum` and `reshape` (the engine undoing broadcasting), `astype`,
-    `real` and `imag` (cast), `__getitem__` (indexing), and `__setitem__` and np.add.at (indexing's adjoint, which
-    fills zeros of its own making). What a caller gives is read-only, so that writing to it raises.
+    `real` and `imag` (cast), `__getitem__` (indexing), and `__setitem__`, `+=` and np.add.at (the adjoints of indexing
+    and of sliding windows, which fill zeros of their own making). What a caller gives is read-only, so that writing to it raises.
     """
 
     def __init__(self, inside):
@@ -92,6 +92,10 @@ class Duck(NDArrayOperatorsMixin):
 
     def __setitem__(self, index, value):
         self.inside[_unwrap(index)] = _unwrap(value)
+
+    def __iadd__(self, other):
+        self.inside += _unwrap(other)  # raises for what a caller gave
+        return self
 
     def __bool__(self):
         raise AssertionError("the program branched on an array's value")

@@ -42,7 +42,7 @@ def test_parameters_are_found_by_walking():
 def test_a_shared_layer_counts_once():
     layer = nn.Linear(2, 2, rng=0)
     net = nn.Sequential(layer, nn.Tanh(), layer)
-    assert [name for name, _ in net.named_parameters()] == ["layers.0.weight", "layers.0.bias"]
+    assert [name for name, _ in net.named_parameters()] == ["0.weight", "0.bias"]
     np.sum(net(np.ones((1, 2)))).backward()
     w, b = layer.weight.data, layer.bias.data
     h = np.tanh(np.ones(2) @ w + b)
