@@ -1,10 +1,15 @@
 """The optimizers against their published formulas, written out once more in plain NumPy."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
 import tinygrad_edu as tg
-from tinygrad_edu.optim import SGD, Adam
+from tinygrad_edu import vector
+from tinygrad_edu.optim import SGD, Adagrad, Adam, AdamW, RMSprop
+from tinygrad_edu.optim import optimizer as optimizer_module
 
 SHAPES = [(3, 2), (), (4,), (2, 1, 2)]
 STEPS = 20
@@ -47,6 +52,38 @@ def adam(lr, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0):
     return step
 
 
+def adamw(lr, betas=(0.9, 0.999), eps=1e-8, weight_decay=1e-2):
+    """Loshchilov and Hutter (2019), algorithm 2, the decay scaled with η as PyTorch's documentation writes it."""
+    without_decay = adam(lr, betas, eps)
+
+    def step(t, w, g, memory):
+        return without_decay(t, w - lr * weight_decay * w, g, memory)
+
+    return step
+
+
+def adagrad(lr, eps=1e-10, weight_decay=0.0):
+    """Duchi, Hazan and Singer (2011), figure 1: the step is divided by the root of the sum of all squares so far."""
+
+    def step(t, w, g, memory):
+        g = g + weight_decay * w
+        memory["squares"] = [*memory.get("squares", []), g**2]
+        return w - lr * g / (np.sqrt(sum(memory["squares"])) + eps)
+
+    return step
+
+
+def rmsprop(lr, alpha=0.99, eps=1e-8, weight_decay=0.0):
+    """Tieleman and Hinton (2012), lecture 6.5: divide by the root of a running mean of the square."""
+
+    def step(t, w, g, memory):
+        g = g + weight_decay * w
+        memory["v"] = v = alpha * memory.get("v", 0) + (1 - alpha) * g**2
+        return w - lr * g / (np.sqrt(v) + eps)
+
+    return step
+
+
 SETTINGS = [
     (SGD, sgd, {"lr": 0.05}),
     (SGD, sgd, {"lr": 0.05, "weight_decay": 0.3}),
@@ -57,6 +94,12 @@ SETTINGS = [
     (Adam, adam, {"lr": 0.1}),
     (Adam, adam, {"lr": 0.1, "betas": (0.5, 0.7), "eps": 0.1}),
     (Adam, adam, {"lr": 0.1, "weight_decay": 0.3}),
+    (AdamW, adamw, {"lr": 0.1}),
+    (AdamW, adamw, {"lr": 0.1, "betas": (0.5, 0.7), "eps": 0.1, "weight_decay": 0.3}),
+    (Adagrad, adagrad, {"lr": 0.1}),
+    (Adagrad, adagrad, {"lr": 0.1, "eps": 0.1, "weight_decay": 0.3}),
+    (RMSprop, rmsprop, {"lr": 0.03}),
+    (RMSprop, rmsprop, {"lr": 0.03, "alpha": 0.5, "eps": 0.1, "weight_decay": 0.3}),
 ]
 every_setting = pytest.mark.parametrize(("optimizer", "formula", "settings"), SETTINGS)
 
@@ -181,6 +224,10 @@ def test_gradients_that_have_a_graph_will_do():
         (Adam, {"betas": (0.9, -0.1)}, r"betas\[1\]=-0.1 is out of range"),
         (Adam, {"eps": -1e-8}, "eps=-1e-08 is out of range"),
         (Adam, {"weight_decay": -1}, "weight_decay=-1 is out of range"),
+        (Adam, {"betas": (0.9,)}, r"betas=\(0.9,\) is not a pair"),
+        (AdamW, {"betas": (0.9, 1.0)}, r"betas\[1\]=1.0 is out of range"),
+        (Adagrad, {"eps": -1}, "eps=-1 is out of range"),
+        (RMSprop, {"alpha": 1}, "alpha=1 is out of range"),
     ],
 )
 def test_bad_settings_are_refused(optimizer, settings, message):
@@ -224,3 +271,261 @@ def test_a_model_that_changed_dtype_needs_a_new_optimizer(dtypes):
     np.sum(net(np.ones(2, dtypes[-1]))).backward()
     with pytest.raises(RuntimeError, match=r"Call model\.astype\(\.\.\.\) first, then make the optimizer"):
         optimizer.step()
+
+
+# ---- large vectors ---------------------------------------------------------------------------------------------------
+@pytest.fixture
+def small_blocks(monkeypatch):
+    """Blocks of 3 entries, so that small parameters are large, and some share a run while others are cut."""
+    monkeypatch.setattr(vector, "BLOCK", 3)
+    monkeypatch.setattr(optimizer_module, "BLOCK", 3)
+
+
+def steps_taken(optimizer, settings):
+    params = start(np.float32, [(3, 2), (), (2,), (4,), (2, 1, 2)])
+    moving = optimizer(params, **settings)
+    for _ in range(5):
+        moving.zero_grad()
+        bowl(params).backward()
+        moving.step()
+    return [p.numpy() for p in params], [len(run.parameters) for run in moving.param_groups[0].runs]
+
+
+@every_setting
+def test_blocks_give_the_same_numbers_as_the_whole(optimizer, formula, settings, request):
+    whole, runs = steps_taken(optimizer, settings)
+    assert runs == [5]
+    request.getfixturevalue("small_blocks")
+    blocks, runs = steps_taken(optimizer, settings)
+    assert runs == [1, 2, 1, 1]
+    for a, b in zip(whole, blocks):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_step_in_blocks_leaves_the_gradients_alone(small_blocks):
+    test_a_step_leaves_the_gradients_alone()
+
+
+def test_gradients_in_another_memory_order_will_do(small_blocks):
+    w = tg.Tensor(np.zeros((2, 3)), requires_grad=True)
+    w.grad = np.arange(6.0).reshape(3, 2).T
+    SGD([w], lr=1.0).step()
+    np.testing.assert_array_equal(w.data, [[0, -2, -4], [-1, -3, -5]])
+
+
+# ---- groups ----------------------------------------------------------------------------------------------------------
+def test_groups_move_with_settings_of_their_own():
+    params = start(float)
+    weights, memories = [p.numpy() for p in params], [{} for _ in params]
+    own = [{"lr": 0.01, "momentum": 0.5}, {"weight_decay": 0.1}]
+    groups = [{"params": params[:2], **own[0]}, {"params": iter(params[2:]), **own[1]}]
+    moving = SGD(groups, lr=0.05)
+    for t in range(1, STEPS + 1):
+        if t == 10:
+            moving.param_groups[0]["lr"] = own[0]["lr"] = 0.02
+            moving.param_groups[1].update(momentum=0.9, nesterov=True)
+            own[1] |= {"momentum": 0.9, "nesterov": True}
+        moving.zero_grad()
+        bowl(params).backward()
+        moving.step()
+        for k, g in enumerate(slopes_of_bowl(weights)):
+            weights[k] = sgd(**{"lr": 0.05} | own[k // 2])(t, weights[k], g, memories[k])
+            if t < 10 and k > 1:
+                memories[k].clear()  # without momentum nothing is remembered
+        assert_on_track(params, weights)
+
+
+def test_a_group_reads_as_a_dict():
+    w, b = start(float, [(2,), (3,)])
+    optimizer = SGD([{"params": w}, {"params": [b], "lr": 0.5}], lr=0.1)
+    assert [dict(group) for group in optimizer.param_groups] == [
+        {"params": (w,), "lr": 0.1, "momentum": 0, "nesterov": False, "weight_decay": 0},
+        {"params": (b,), "lr": 0.5, "momentum": 0, "nesterov": False, "weight_decay": 0},
+    ]
+    assert len(optimizer.param_groups[0]) == 5
+    assert optimizer.params == [w, b]
+
+
+def test_a_group_can_join_later():
+    w, b = start(float, [(2,), (3,)])
+    optimizer = SGD([w], lr=1.0)
+    optimizer.add_param_group({"params": [b], "lr": 2.0})
+    before = [p.numpy() for p in (w, b)]
+    (np.sum(w) + np.sum(b)).backward()
+    optimizer.step()
+    assert_on_track([w, b], [before[0] - 1, before[1] - 2])
+
+
+def test_numbers_of_numpy_do_not_make_float32_wider():
+    params = start(np.float32)
+    optimizer = SGD(params, lr=np.float64(0.1), momentum=np.array(0.9))
+    optimizer.param_groups[0]["weight_decay"] = np.float64(0.1)
+    assert {type(optimizer.param_groups[0][name]) for name in ("lr", "momentum", "weight_decay")} == {float}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "error", "message"),
+    [
+        ("lr", -1, ValueError, "lr=-1 is out of range"),
+        ("lr", "fast", TypeError, "lr='fast' is not a number"),
+        ("momentum", (0.9,), TypeError, "momentum=.* is not a number"),
+        ("momentum", np.ones(2), TypeError, "momentum=.* is not a number"),
+        ("momentum", 1.0, ValueError, "momentum=1.0 is out of range"),
+        ("nesterov", True, ValueError, "nesterov=True needs a momentum"),
+        ("learning_rate", 0.1, KeyError, "'learning_rate' is no setting of SGD; there are lr, momentum"),
+        ("params", [], KeyError, "use optimizer.add_param_group"),
+    ],
+)
+def test_what_is_assigned_to_a_group_is_checked_at_once(name, value, error, message):
+    group = SGD(start(float), lr=0.1).param_groups[0]
+    before = dict(group)
+    with pytest.raises(error, match=message):
+        group[name] = value
+    assert dict(group) == before
+
+
+def test_settings_cannot_be_removed():
+    group = SGD(start(float), lr=0.1).param_groups[0]
+    with pytest.raises(TypeError, match="'lr' cannot be removed"):
+        del group["lr"]
+
+
+def test_bad_groups_are_refused():
+    w, b = start(float, [(2,), (3,)])
+    with pytest.raises(ValueError, match="SGD has no setting 'rate'; there are lr, momentum, nesterov, weight_decay"):
+        SGD([{"params": [w], "rate": 1}], lr=0.1)
+    with pytest.raises(ValueError, match="more than once"):
+        SGD([{"params": [w]}, {"params": [b, w]}], lr=0.1)
+    with pytest.raises(ValueError, match="no parameters to optimize in a group"):
+        SGD([{"params": []}], lr=0.1)
+    for wrong in ([{"params": [w]}, b], [{"lr": 0.1}]):
+        with pytest.raises(TypeError, match="a group is a dict"):
+            SGD(wrong, lr=0.1)
+    with pytest.raises(ValueError, match="momentum=2 is out of range"):
+        SGD([{"params": [w], "momentum": 2}], lr=0.1)
+    with pytest.raises(AttributeError, match=r'several groups.*param_groups\[0\]\["lr"\]'):
+        SGD([{"params": [w]}, {"params": [b]}], lr=0.1).lr = 0.2
+
+
+# ---- saving ----------------------------------------------------------------------------------------------------------
+def train(optimizer, params, steps, resting=()):
+    for _ in range(steps):
+        optimizer.zero_grad()
+        sum(np.sum((k + 1) * p**4 / 4 + p) for k, p in enumerate(params) if k not in resting).backward()
+        optimizer.step()
+
+
+@pytest.mark.parametrize("blocks", [False, True])
+@every_setting
+def test_a_resumed_run_is_the_run_that_was_not_interrupted(optimizer, formula, settings, blocks, request):
+    """Also where parameters rested for a while, and where a setting was changed on the way."""
+    if blocks:
+        request.getfixturevalue("small_blocks")
+
+    def begin():
+        params = start(np.float32)
+        return params, optimizer([{"params": params[:3]}, {"params": params[3:], "lr": 0.01}], **settings)
+
+    params, moving = begin()
+    train(moving, params, 3)
+    train(moving, params, 2, resting={1, 3})
+    moving.param_groups[0]["lr"] = 0.03
+    train(moving, params, 2)
+    state, weights = moving.state_dict(), [p.numpy() for p in params]
+    train(moving, params, 5)
+
+    again, resumed = begin()
+    for p, w in zip(again, weights):
+        p.data = w
+    resumed.load_state_dict(state)
+    assert resumed.param_groups[0]["lr"] == resumed.lr == 0.03
+    train(resumed, again, 5)
+    for p, q in zip(params, again):
+        np.testing.assert_array_equal(p.data, q.data)
+    assert_same_state(moving.state_dict(), resumed.state_dict())
+
+
+def assert_same_state(one, other):
+    assert list(one) == list(other)
+    for name in one:
+        np.testing.assert_array_equal(one[name], other[name], err_msg=name)
+        assert one[name].dtype == other[name].dtype
+
+
+def test_the_saved_names_are_numbered_as_in_pytorch():
+    params = start(float, [(3, 2), ()])
+    optimizer = Adam([{"params": params[:1]}, {"params": params[1:]}])
+    train(optimizer, params, 2)
+    state = optimizer.state_dict()
+    assert list(state) == [
+        "steps",
+        *(f"groups.{i}.{name}" for i in (0, 1) for name in ("lr", "betas", "eps", "weight_decay")),
+        *(f"state.{i}.{name}" for i in (0, 1) for name in ("step", "m", "v")),
+    ]
+    assert state["state.0.m"].shape == (3, 2)
+    assert state["state.1.step"] == 2
+    assert state["groups.0.betas"].tolist() == [0.9, 0.999]
+
+
+def test_a_saved_state_is_a_copy():
+    params = start(float)
+    optimizer = Adam(params)
+    train(optimizer, params, 1)
+    state = optimizer.state_dict()
+    before = {name: array.copy() for name, array in state.items()}
+    train(optimizer, params, 1)
+    assert_same_state(before, state)
+
+
+def test_settings_are_loaded_as_what_they_were():
+    params = start(float)
+    saved = SGD(params, lr=0.1, momentum=0.9, nesterov=True)
+    train(saved, params, 2)
+    other = SGD(start(float), lr=0.5)
+    other.load_state_dict(saved.state_dict())
+    assert dict(other.param_groups[0]) | {"params": ()} == dict(saved.param_groups[0]) | {"params": ()}
+    assert other.param_groups[0]["nesterov"] is True
+    assert_same_state(saved.state_dict(), other.state_dict())
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda s: s.pop("state.1.m"), r"missing: state\.1\.m"),
+        (lambda s: s.pop("groups.0.lr"), r"missing: groups\.0\.lr"),
+        (lambda s: s.pop("steps"), "missing: steps"),
+        (lambda s: s.update(momentum=1), "unexpected: momentum"),
+        (lambda s: s.update({"state.0.m": np.ones(6)}), r"state\.0\.m: \(6,\) float64 for \(3, 2\) float64"),
+        (lambda s: s.update({"state.0.m": np.full((3, 2), 1j)}), r"state\.0\.m: \(3, 2\) complex128 for"),
+        (lambda s: s.update({"state.0.step": 1.5}), r"state\.0\.step: \(\) float64 for \(\) int64"),
+        (lambda s: s.update({"groups.0.betas": np.ones(3)}), r"groups\.0\.betas: \(3,\) float64 for \(2,\)"),
+        (lambda s: s.update({"groups.0.eps": "x"}), r"groups\.0\.eps: \(\) <U1 for"),
+        (lambda s: s.update({"groups.0.eps": -1.0}), r"eps=-1\.0 is out of range"),
+        (lambda s: s.update({"groups.0.lr": np.nan}), r"lr=nan is out of range"),
+    ],
+)
+def test_a_state_that_does_not_fit_changes_nothing(change, message):
+    params = start(float)
+    optimizer = Adam(params)
+    train(optimizer, params, 2)
+    before, weights = optimizer.state_dict(), [p.numpy() for p in params]
+    state = {name: array + 1 if name.startswith("state") else array for name, array in before.items()}
+    change(state)
+    with pytest.raises(ValueError, match=message):
+        optimizer.load_state_dict(state)
+    assert_same_state(before, optimizer.state_dict())
+    for p, w in zip(params, weights):
+        np.testing.assert_array_equal(p.data, w)
+
+
+def test_a_copy_goes_its_own_way():
+    params = start(float)
+    optimizer = Adam(params, lr=0.1)
+    train(optimizer, params, 2)
+    train(optimizer, params, 1, resting={1})
+    twin_params, twin = copy.deepcopy((params, optimizer))
+    train(optimizer, params, 3)
+    assert_same_state(pickle.loads(pickle.dumps(twin)).state_dict(), twin.state_dict())
+    train(twin, twin_params, 3)
+    for p, q in zip(params, twin_params):
+        np.testing.assert_array_equal(p.data, q.data)

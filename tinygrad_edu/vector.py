@@ -6,8 +6,9 @@ number of layers, and a finite-difference check wiggles `vector[i]`.
 
 from __future__ import annotations
 
+import copy
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,35 +16,39 @@ from numpy.typing import NDArray
 
 from tinygrad_edu.tensor import Tensor
 
-__all__ = ["Run", "pack", "runs"]
+__all__ = ["BLOCK", "Run", "pack", "runs"]
+
+# Entries of a vector that are worked on together: what an optimizer needs of so many stays in the processor's cache.
+BLOCK = 1 << 17
 
 
 class Run:
     """Parameters that lie one after another in memory, and whatever an optimizer remembers about them.
 
-    `vector` is their data as one (n,) array; `state` holds arrays of that shape, and 0-d arrays for what is one
-    number for them all.
+    `vector` is their data as one (n,) array; `told` is what else the optimizer's formula gets, by name: arrays of that
+    shape, 0-d arrays for what is one number for them all, and settings.
     """
 
-    __slots__ = ("parameters", "state", "vector")
+    __slots__ = ("parameters", "told", "vector")
 
-    def __init__(self, parameters: list[Tensor], vector: NDArray[Any], state: dict[str, NDArray[Any]]) -> None:
+    def __init__(self, parameters: list[Tensor], vector: NDArray[Any], told: dict[str, Any]) -> None:
         self.parameters = parameters
         self.vector = vector
-        self.state = state
+        self.told = told
 
     def leaves(self) -> list[Any]:
         """Where the parameters' gradients are: the same as `parameter.grad`, without a property's detour."""
         return [parameter.node for parameter in self.parameters]
 
     def gradient(self) -> NDArray[Any]:
-        """The gradients of all parameters as one new (n,) array.
+        """The gradients of all parameters as one (n,) array; that of a single parameter is not copied.
 
         Raises:
             RuntimeError: the parameters have moved since (`model.astype` after the optimizer was made), or the
                 gradients are lazy.
         """
         vector = self.vector.base
+        flat: Any = []
         for parameter in self.parameters:
             if parameter._data.base is not vector or vector is None:
                 raise RuntimeError(
@@ -51,31 +56,50 @@ class Run:
                     f"memory of their own, of dtype {parameter.dtype}: it would move what the model no longer uses. "
                     "Call model.astype(...) first, then make the optimizer."
                 )
-        leaves = self.leaves()
-        gradient: Any = np.concatenate([leaf.grad.ravel() for leaf in leaves])
+            leaf: Any = parameter.node
+            flat.append(leaf.grad.ravel())
+            leaf.used = True
+        gradient = np.concatenate(flat) if len(flat) > 1 else flat[0]
+        if type(gradient) is np.ndarray:
+            return gradient
         if hasattr(gradient, "__dask_graph__"):
+            for parameter in self.parameters:
+                parameter.grad = parameter.grad  # not used after all
             raise RuntimeError(
                 "The gradients are lazy: nothing has computed them yet. Write tg.compute(loss, model) before the step."
             )
-        for leaf in leaves:
-            leaf.used = True
-        return gradient.numpy() if isinstance(gradient, Tensor) else gradient  # after backward(create_graph=True)
+        return gradient.data if isinstance(gradient, Tensor) else gradient  # after backward(create_graph=True)
+
+    def blocks(self, gradient: NDArray[Any]) -> Iterator[tuple[NDArray[Any], NDArray[Any], dict[str, Any]]]:
+        """(vector, gradient, told) in views of at most BLOCK entries."""
+        for start in range(0, self.vector.size, BLOCK):
+            part = slice(start, start + BLOCK)
+            yield self.vector[part], gradient[part], {name: _part(value, part) for name, value in self.told.items()}
 
     def rebind(self) -> None:
         """Take up the parameters where they are now: copying or unpickling gives each memory of its own."""
         pack(self.parameters)
         (self.vector,) = (run.vector for run in runs(self.parameters))
 
-    def split(self) -> list[Run]:
-        """This run cut where parameters that have a gradient meet parameters that have none."""
+    def places(self) -> list[slice]:
+        """Where in the vector each parameter is."""
+        ends = list(itertools.accumulate(parameter.size for parameter in self.parameters))
+        return [slice(start, end) for start, end in zip([0, *ends], ends)]
+
+    def split(self, kind: Callable[[Tensor], Any]) -> list[Run]:
+        """This run cut where parameters of one kind meet parameters of another."""
         pieces = []
-        start = 0
-        for _, group in itertools.groupby(self.parameters, key=lambda parameter: parameter.grad is None):
-            parameters = list(group)
-            part = slice(start, start := start + sum(parameter.size for parameter in parameters))
-            state = {name: a[part] if a.ndim else a.copy() for name, a in self.state.items()}
-            pieces.append(Run(parameters, self.vector[part], state))
-        return pieces
+        for _, same in itertools.groupby(zip(self.parameters, self.places()), key=lambda pair: kind(pair[0])):
+            parameters, places = zip(*same)
+            part = slice(places[0].start, places[-1].stop)
+            told = {name: copy.copy(_part(value, part)) for name, value in self.told.items()}
+            pieces.append(Run(list(parameters), self.vector[part], told))
+        return pieces if len(pieces) > 1 else [self]
+
+
+def _part(value: Any, part: slice) -> Any:
+    """Of an array with entries these, of everything else all."""
+    return value[part] if isinstance(value, np.ndarray) and value.ndim else value
 
 
 def pack(parameters: Iterable[Tensor]) -> list[Tensor]:
@@ -112,6 +136,9 @@ def pack(parameters: Iterable[Tensor]) -> list[Tensor]:
 def runs(parameters: Sequence[Tensor]) -> list[Run]:
     """Group packed parameters, in the order given, into stretches that are contiguous in memory.
 
+    A stretch has at most BLOCK entries, or is a single parameter, so that small gradients are gathered into one array
+    and large ones never copied.
+
     Example:
         >>> import tinygrad_edu as tg
         >>> from tinygrad_edu.vector import pack, runs
@@ -121,11 +148,14 @@ def runs(parameters: Sequence[Tensor]) -> list[Run]:
     """
     stretches: list[list[Tensor]] = []
     end: tuple[int, int] | None = None
+    size = 0
     for parameter in parameters:
         vector = parameter.data.base
         start = _offset(parameter)
-        if (id(vector), start) != end:
+        size += parameter.size
+        if (id(vector), start) != end or size > BLOCK:
             stretches.append([])
+            size = parameter.size
         stretches[-1].append(parameter)
         end = (id(vector), start + parameter.size)
     return [

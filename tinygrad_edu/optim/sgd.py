@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
-from tinygrad_edu.optim.optimizer import Optimizer, check
-from tinygrad_edu.tensor import Tensor
+from tinygrad_edu.optim.optimizer import Optimizer
 
 __all__ = ["SGD"]
 
@@ -21,8 +18,8 @@ class SGD(Optimizer):
     deep learning" (2013), as PyTorch writes them.
 
     Args:
-        params: tensors with requires_grad=True, such as `model.parameters()`.
-        lr: learning rate η.
+        params: tensors with requires_grad=True, such as `model.parameters()`, or groups of them.
+        lr: learning rate η, a number or a schedule.
         momentum: μ, at least 0 and less than 1.
         nesterov: use Nesterov's variant; needs momentum.
         weight_decay: λ, at least 0.
@@ -40,29 +37,42 @@ class SGD(Optimizer):
         1.16
     """
 
-    def __init__(
-        self,
-        params: Iterable[Tensor],
-        lr: float,
-        momentum: float = 0,
-        nesterov: bool = False,
-        weight_decay: float = 0,
-    ) -> None:
-        check("momentum", momentum, 0, 1)
-        check("weight_decay", weight_decay, 0, np.inf)
-        if nesterov and not momentum:
-            raise ValueError("nesterov=True needs a momentum, for example momentum=0.9")
-        super().__init__(params, lr, **({"velocity": 0} if momentum else {}))
-        self.momentum = momentum
-        self.nesterov = nesterov
-        self.weight_decay = weight_decay
+    below_one = ("momentum",)
 
-    def update(self, w: Any, g: Any, lr: Any, velocity: Any = None) -> None:  # type: ignore[override]
+    def __init__(
+        self, params: Any, lr: Any, momentum: float = 0, nesterov: bool = False, weight_decay: float = 0
+    ) -> None:
+        super().__init__(params, lr=lr, momentum=momentum, nesterov=nesterov, weight_decay=weight_decay)
+
+    @classmethod
+    def remembers(cls, *, momentum: float, **_: Any) -> tuple[str, ...]:
+        """The velocity, if there is momentum."""
+        return ("velocity",) if momentum else ()
+
+    @classmethod
+    def check(cls, settings: Mapping[str, Any]) -> None:
+        """Refuse what is out of range, and nesterov without momentum."""
+        super().check(settings)
+        if settings["nesterov"] and not settings["momentum"]:
+            raise ValueError("nesterov=True needs a momentum, for example momentum=0.9")
+
+    def update(
+        self,
+        w: Any,
+        g: Any,
+        *,
+        lr: Any,
+        momentum: float,
+        nesterov: bool,
+        weight_decay: float,
+        velocity: Any = None,
+        **_: Any,
+    ) -> None:
         """One step; w, g and velocity have shape (n,)."""
-        if self.weight_decay:
-            g += self.weight_decay * w
-        if self.momentum:
-            velocity *= self.momentum
+        if weight_decay:
+            g = g + weight_decay * w
+        if momentum:
+            velocity *= momentum
             velocity += g
-            g = g + self.momentum * velocity if self.nesterov else velocity
+            g = g + momentum * velocity if nesterov else velocity
         w -= lr * g

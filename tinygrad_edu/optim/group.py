@@ -1,0 +1,129 @@
+"""A parameter group: some parameters and the settings they are moved with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, MutableMapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinygrad_edu.vector import Run, pack, runs
+
+if TYPE_CHECKING:
+    from tinygrad_edu.optim.optimizer import Optimizer
+
+__all__ = ["Group", "check", "plain"]
+
+
+class Group(MutableMapping[str, Any]):
+    """A dict of settings, and "params", the parameters that they are for.
+
+    An assigned setting is checked at once and counts from the next step on. Settings cannot be added or
+    removed, nor the parameters exchanged: what is remembered about them would be another's.
+
+    Example:
+        >>> import tinygrad_edu as tg
+        >>> w, b = tg.Tensor([1.0, 2.0], requires_grad=True), tg.Tensor(0.5, requires_grad=True)
+        >>> optimizer = tg.optim.SGD([{"params": [w], "weight_decay": 0.1}, {"params": [b]}], lr=0.1)
+        >>> optimizer.param_groups[0]["lr"] *= 0.5
+        >>> optimizer.param_groups
+        [Group(2 entries, lr=0.05, momentum=0, nesterov=False, weight_decay=0.1),
+         Group(1 entries, lr=0.1, momentum=0, nesterov=False, weight_decay=0)]
+    """
+
+    def __init__(self, kind: type[Optimizer], everything: dict[str, Any], steps: NDArray[Any]) -> None:
+        self.kind = kind
+        self.steps = steps  # the optimizer's own array, which it counts up in place
+        self.rate = np.zeros(())  # the learning rate in use
+        self.runs = runs(pack(everything["params"]))
+        for run in self.runs:
+            run.told = {"lr": np.zeros((), run.vector.dtype), "step": np.zeros((), np.int64)}
+        self.take(everything)
+        self.set_rate()
+
+    # ---- a dict --------------------------------------------------------------------------------------------------
+    def __getitem__(self, name: str) -> Any:
+        return self._everything[name]
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        if name not in self or name == "params":
+            raise KeyError(
+                f"{name!r} is no setting of {self.kind.__name__}; there are {', '.join(list(self)[1:])}. For other "
+                "parameters use optimizer.add_param_group, or make a new optimizer."
+            )
+        everything = self._everything | {name: plain(value)}
+        self.kind.check(everything)
+        self.take(everything)
+        if name == "lr":
+            self.set_rate()
+
+    def __delitem__(self, name: str) -> None:
+        raise TypeError(f"the setting {name!r} cannot be removed: every step needs it")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._everything)
+
+    def __len__(self) -> int:
+        return len(self._everything)
+
+    def __repr__(self) -> str:
+        size = sum(parameter.size for parameter in self["params"])
+        return f"Group({', '.join([f'{size} entries', *(f'{n}={v!r}' for n, v in list(self.items())[1:])])})"
+
+    # ---- what a step reads ---------------------------------------------------------------------------------------
+    def take(self, everything: dict[str, Any]) -> None:
+        """Put checked settings into force, and make room for what they need to remember."""
+        self._everything = everything
+        self.has_schedule = callable(everything["lr"])
+        settings = {name: value for name, value in everything.items() if name not in ("params", "lr")}
+        self.remembered = ("step", *self.kind.remembers(**settings))
+        for run in self.runs:
+            own = {name: run.told[name] for name in ("lr", *self.remembered) if name in run.told}
+            new = {name: np.zeros_like(run.vector) for name in self.remembered if name not in own}
+            run.told = settings | own | new
+
+    def set_rate(self) -> None:
+        """Take the learning rate for the next step, from the schedule if there is one."""
+        rate = self["lr"](self.steps) if self.has_schedule else self["lr"]
+        if isinstance(rate, int | float | np.generic | np.ndarray):  # while a step is compiled, it has no value yet
+            check("lr", rate, 0, np.inf)
+        self.rate[...] = rate
+        for run in self.runs:
+            run.told["lr"][...] = rate
+
+    def moving(self) -> list[Run]:
+        """The runs that have gradients. One that has some and lacks others is cut: they age apart from now on."""
+        found = []
+        for run in self.runs.copy():
+            missing = [leaf.grad is None for leaf in run.leaves()]
+            if True not in missing:
+                found.append(run)
+            elif False in missing:
+                found += [piece for piece in self.split(run, _lacks) if not _lacks(piece.parameters[0])]
+        return found
+
+    def split(self, run: Run, kind: Any) -> list[Run]:
+        """Put the pieces of a run in its place, cut where parameters of one kind meet those of another."""
+        at = self.runs.index(run)
+        self.runs[at : at + 1] = pieces = run.split(kind)
+        return pieces
+
+
+def _lacks(parameter: Any) -> bool:
+    return parameter.grad is None
+
+
+def plain(setting: Any) -> Any:
+    """A NumPy number as Python's, for it would make float32 arrays float64; everything else as it is."""
+    return setting.item() if isinstance(setting, np.generic | np.ndarray) and setting.ndim == 0 else setting
+
+
+def check(name: str, value: Any, low: float, high: float) -> None:
+    """Refuse a setting out of its range, which would quietly make training diverge."""
+    try:
+        fits = bool(low <= value < high)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name}={value!r} is not a number") from None
+    if not fits:
+        raise ValueError(f"{name}={value} is out of range: it must be at least {low} and less than {high}")
