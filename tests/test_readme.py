@@ -22,20 +22,33 @@ def test_network_in_ten_lines_learns_and_its_gradient_is_right(capsys: pytest.Ca
     assert eval(check[1], names)
 
 
+def test_a_network_is_trained_and_saved(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {"tg": tg}
+    exec(BLOCKS[1], names)
+    assert names["history"]["val_accuracy"][-1] > 0.9
+    assert (tmp_path / "moons.png").stat().st_size > 5000
+    weights = names["model"].state_dict()
+    for parameter in names["model"].parameters():
+        parameter.data[...] = 0
+    tg.load(names["model"], "moons.safetensors")
+    assert all(np.array_equal(weights[name], array) for name, array in names["model"].state_dict().items())
+
+
 def test_row_quoted_is_the_row_of_the_table() -> None:
     rows = (Path(tg.__file__).parent / "rules" / "elementwise.py").read_text(encoding="utf-8")
-    assert re.sub(r"\s+", "", BLOCKS[1].strip()) in re.sub(r"\s+", "", rows)
+    assert re.sub(r"\s+", "", BLOCKS[2].strip()) in re.sub(r"\s+", "", rows)
 
 
 def test_function_of_ones_own() -> None:
     names: dict[str, object] = {"tg": tg}
-    exec(BLOCKS[2], names)
+    exec(BLOCKS[3], names)
     assert tg.gradcheck(names["cube"], 2.0)  # type: ignore[arg-type]
 
 
 def test_gradients_of_functions() -> None:
     names: dict[str, Any] = {"tg": tg, "np": np}
-    exec(BLOCKS[3], names)
+    exec(BLOCKS[4], names)
     assert np.array_equal(names["gradient"]["w"], [2, 4])
     assert names["gradient"]["b"] == 1
 
