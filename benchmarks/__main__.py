@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import backward_cost, breadth, conv, flip_step, graph_size, machine, mlp_step, report, scaling
+from benchmarks import backward_cost, breadth, conv, digits, flip_step, graph_size, machine, mlp_step, report, scaling
 from tinygrad_edu.cli.terminal import console
 
 __all__ = ["BENCHMARKS", "main"]
@@ -23,6 +23,7 @@ BENCHMARKS = {
     "breadth": breadth,
     "mlp_step": mlp_step,
     "conv": conv,
+    "digits": digits,
 }
 
 

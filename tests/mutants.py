@@ -34,7 +34,7 @@ from tests.samples import SAMPLES
 from tests.samples.base import Sample
 from tests.test_table import calls
 from tinygrad_edu import functions, rules
-from tinygrad_edu.nn import losses
+from tinygrad_edu.nn import classification_losses, losses
 from tinygrad_edu.rules.table import name_of
 from tinygrad_edu.rules.table import rows as every_row
 
@@ -43,7 +43,7 @@ SPECIAL = [
     str(HERE / f"test_{topic}.py")
     for topic in (
         *("strong_zero", "awkward_points", "elementwise", "reductions", "shape", "linear_algebra", "fourier"),
-        *("functions", "indexing", "nn"),
+        *("functions", "indexing", "nn", "losses", "activations"),
     )
     if (HERE / f"test_{topic}.py").exists()
 ]
@@ -92,7 +92,11 @@ class Mutant:
 def modules() -> list[types.ModuleType]:
     """Every module that defines rules."""
     found = [importlib.import_module(f"{rules.__name__}.{m.name}") for m in pkgutil.iter_modules(rules.__path__)]
-    return [m for m in found if m.__name__.rsplit(".", 1)[-1] not in SKIPPED] + [functions, losses]
+    return [m for m in found if m.__name__.rsplit(".", 1)[-1] not in SKIPPED] + [
+        functions,
+        losses,
+        classification_losses,
+    ]
 
 
 def changes(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:

@@ -44,7 +44,8 @@ class Duck(NDArrayOperatorsMixin):
     Beyond the protocols it has what the engine asks of any array, and only that: `shape`, `ndim`, `dtype`, `size`
     (nodes and shape rules), `T` (matmul's rule), `sum` and `reshape` (the engine undoing broadcasting), `astype`,
     `real` and `imag` (cast), `__getitem__` (indexing), and `__setitem__`, `+=` and np.add.at (the adjoints of indexing
-    and of sliding windows, which fill zeros of their own making). What a caller gives is read-only, so that writing to it raises.
+    and of sliding windows, which fill zeros of their own making). What a caller gives is read-only, so that writing to
+    it raises.
     """
 
     def __init__(self, inside):

@@ -206,7 +206,7 @@ def test_a_method_that_is_missing_says_which_function_to_call():
     with pytest.raises(AttributeError, match=r"no method repeat; write NumPy's function: np\.repeat\(t, \.\.\.\)"):
         t.repeat(2)
     with pytest.raises(AttributeError, match="no attribute 'nosuch'"):
-        t.nosuch
+        t.nosuch()
     assert not hasattr(t, "__array_interface__")
 
 

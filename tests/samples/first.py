@@ -168,7 +168,7 @@ SAMPLES = {
     np.var: [Sample(folding(np.var, ddof=True))],
     np.std: [Sample(folding(np.std, ddof=True), low=-8, high=8, apart=1 / 2)],
     np.matmul: [
-        Sample(st.builds(Case, st.just(np.matmul), matrix_shapes.map(lambda s: list(s.input_shapes)))),
+        Sample(st.builds(Case, st.just(np.matmul), matrix_shapes.map(lambda s: list(s.input_shapes))), apart=1 / 32),
         Sample(st.builds(Case, st.just(np.matmul), st.sampled_from(WITH_VECTORS))),
     ],
     np.dot: [Sample(products())],

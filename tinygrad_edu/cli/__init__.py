@@ -9,12 +9,12 @@ import sys
 from collections.abc import Sequence
 
 from tinygrad_edu import __version__
-from tinygrad_edu.cli import flip
+from tinygrad_edu.cli import check, evaluate, flip, train
 from tinygrad_edu.cli.terminal import Unavailable
 
 __all__ = ["COMMANDS", "main"]
 
-COMMANDS = (flip,)
+COMMANDS = (flip, train, evaluate, check)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
-import math
 import platform
 import sys
 from dataclasses import asdict
@@ -16,7 +14,7 @@ import numpy as np
 from tinygrad_edu import __version__
 from tinygrad_edu.cli.flip_plot import plot
 from tinygrad_edu.cli.flip_report import FlipReport
-from tinygrad_edu.cli.terminal import Unavailable, console, need, picture, positive, whole
+from tinygrad_edu.cli.terminal import Unavailable, console, need, picture, positive, print_json, whole
 from tinygrad_edu.lessons import flip as lesson
 
 __all__ = ["add", "document", "run"]
@@ -99,7 +97,7 @@ def run(arguments: argparse.Namespace) -> int:
         report = FlipReport(console(), settings, found)
         checks = _reported(report, arguments.plot)
     if arguments.json:
-        print(json.dumps(_finite(document(found, settings, checks)), indent=2, allow_nan=False))
+        print_json(document(found, settings, checks))
     elif arguments.quiet:
         for name in (name for name, well in checks.items() if not well):
             print(f"FAILED: {name}", file=sys.stderr)
@@ -169,15 +167,6 @@ def document(found: dict[str, Any], settings: lesson.Settings, checks: dict[str,
             "python": platform.python_version(),
         },
     }
-
-
-def _finite(value: Any) -> Any:
-    """The same with NaN and infinities, which JSON does not know, replaced by None."""
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _trace(trace: lesson.Trace) -> dict[str, Any]:

@@ -3,28 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from tinygrad_edu import __version__
-from tinygrad_edu.cli.terminal import NARROWEST
+from tinygrad_edu.cli.page import Page, literal
 from tinygrad_edu.lessons import flip as lesson
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
-    from rich.table import Table
 
 __all__ = ["FlipReport"]
 
-INDENT = "  "
 
-
-class FlipReport:
-    """Prints the parts of the lesson as they come, in the terminal's own colour, bold, dim, and green or red.
+class FlipReport(Page):
+    """Prints the parts of the lesson as they come.
 
     Args:
         console: rich's.
@@ -33,7 +26,7 @@ class FlipReport:
     """
 
     def __init__(self, console: Console, settings: lesson.Settings, found: dict[str, Any]) -> None:
-        self.console = console
+        super().__init__(console)
         self.settings = settings
         self.found = found
         self.bar: Progress | None = None
@@ -41,45 +34,12 @@ class FlipReport:
 
     def title(self) -> None:
         """The first line."""
-        versions = f"[dim]tinygrad-edu {__version__}, NumPy {np.__version__}[/]"
-        self.console.print(f"[bold]The 2×2 diagonal flip[/]   {versions}")
-        if self.console.width < NARROWEST:
-            self.say(f"The tables need {NARROWEST} columns; in these {self.console.width} some are cut off (…).")
+        self.headline("The 2×2 diagonal flip")
 
     def show(self, part: str) -> None:
         """Print one part, by the name that `lesson` gives it."""
         self.stop()
         getattr(self, f"show_{part}")(self.found[part])
-
-    # ---- building blocks -----------------------------------------------------------------------------------------
-    def heading(self, text: str) -> None:
-        """A part's title."""
-        self.console.print(f"\n[bold]{text}[/]")
-
-    def say(self, text: str) -> None:
-        """A paragraph, indented as the tables are."""
-        from rich.text import Text
-
-        for line in Text.from_markup(text).wrap(self.console, self.console.width - len(INDENT)):
-            line.rstrip()
-            self.console.print(INDENT, line, sep="")
-
-    def table(self, *columns: str, words: Sequence[int] = (0,)) -> Table:
-        """An empty table; columns in `words` are flush left, the others hold numbers and are flush right."""
-        from rich import box
-        from rich.table import Table
-
-        table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), pad_edge=False)
-        table.header_style = table.border_style = "dim"
-        for i, column in enumerate(columns):
-            table.add_column(column, justify="left" if i in words else "right", no_wrap=True)
-        return table
-
-    def put(self, table: Table) -> None:
-        """Print a table, indented."""
-        from rich.padding import Padding
-
-        self.console.print(Padding(table, (0, 0, 0, len(INDENT)), expand=False))
 
     def starting(self, hidden: int, done: int) -> None:
         """Show on a progress bar that so many random starts are done; nothing where there is no terminal."""
@@ -267,13 +227,6 @@ class FlipReport:
             self.console.print(f"[green]All {len(checks)} checks passed.[/]{own}")
         if plot:
             self.console.print("The losses are drawn in", literal(str(plot)), soft_wrap=True)
-
-
-def literal(text: str) -> str:
-    """Text whose square brackets are not rich's markup."""
-    from rich.markup import escape
-
-    return escape(text)
 
 
 def number(value: float, decimals: int | None = None) -> str:

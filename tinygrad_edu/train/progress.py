@@ -46,7 +46,8 @@ class _Lines(_Silent):
         if self.done % self.every and self.done < self.epochs:
             return
         left = (time.perf_counter() - self.start) / self.done * (self.epochs - self.done)
-        print(f"epoch {self.done}/{self.epochs}  {numbers(history)}  {left:.0f} s left", flush=True)
+        epoch = f"{self.done:{len(str(self.epochs))}}/{self.epochs}"
+        print(f"epoch {epoch}  {numbers(history)}  {left:.0f} s left", flush=True)
 
 
 class _Bar:
