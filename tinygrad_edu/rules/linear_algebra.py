@@ -177,12 +177,12 @@ def _tensorinv(a: Any, ind: int = 2) -> Any:
 
 # ---- determinants --------------------------------------------------------------------------------------------------
 def _products_without(s: Any, count: int) -> Any:
-    """Products of all entries of `s` but one (count 1: [..., i]) or but two (count 2: [..., i, j], 0 for i = j)."""
+    """Products of all entries of `s` but one (count 1: [..., i]) or but two (count 2: [..., i, j])."""
     one = np.eye(s.shape[-1], dtype=bool)
     if count == 1:
         return np.prod(np.where(one, 1, s[..., None, :]), axis=-1)
     two = one[:, None, :] | one[None, :, :]
-    return np.prod(np.where(two, 1, s[..., None, None, :]), axis=-1) * ~one
+    return np.prod(np.where(two, 1, s[..., None, None, :]), axis=-1)
 
 
 @primitive
