@@ -312,7 +312,7 @@ def _matrix_slope(x: Any, order: Any, axis: tuple[int, ...]) -> Any:
         summed, chosen = (row, column) if abs(order) == 1 else (column, row)
         return _share(np.sum(np.abs(x), axis=summed, keepdims=True), chosen, order > 0) * _phase(x)
     u, s, vh = np.linalg.svd(np.moveaxis(x, axis, (-2, -1)), full_matrices=False)
-    slope = np.where(s == 0, 0, s * 0 + 1 if order == "nuc" else _share(s, -1, order == 2))
+    slope = np.where(s == 0, 0, np.ones_like(s) if order == "nuc" else _share(s, -1, order == 2))
     return np.moveaxis(conjugate((u * np.expand_dims(slope, -2)) @ vh), (-2, -1), axis)
 
 
