@@ -210,6 +210,13 @@ def test_a_method_that_is_missing_says_which_function_to_call():
     assert not hasattr(t, "__array_interface__")
 
 
+def test_freezing_is_the_optimizers_business():
+    w = tg.Tensor(A, requires_grad=True)
+    with pytest.raises(AttributeError, match=r"leave it out of the optimizer: \[p for p in model"):
+        w.requires_grad = False
+    assert w.requires_grad
+
+
 def test_many_numbers_do_not_convert():
     t = tg.Tensor(A)
     for convert in (float, int, tg.Tensor.item, "{:.2f}".format):

@@ -96,6 +96,13 @@ class Tensor(ArrayMethods):
         """Whether gradients flow to or through this tensor."""
         return self.node is not None
 
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        raise AttributeError(
+            "requires_grad is settled when a Tensor is made. To freeze a parameter leave it out of the optimizer: "
+            "[p for p in model.parameters() if p is not frozen]; for a constant write t.detach()."
+        )
+
     @property
     def grad(self) -> Any:
         """The gradient that backward passes have collected here: an array like `data`, or None.
