@@ -463,3 +463,8 @@ def test_what_depends_on_its_data_in_two_ways_is_refused():
 def test_two_axes_of_q_are_refused_where_numpy_confuses_them():
     with pytest.raises(ValueError, match="Give q one axis"):
         gradient(lambda t: np.sum(np.nanquantile(t, [[0.5, 0.2]], axis=(0, 1))), np.ones((2, 2)))
+
+
+def test_the_polynomial_without_zeros():
+    zeros = tg.Tensor([], requires_grad=True)
+    assert getattr(np.poly(zeros), "data", np.poly(zeros)) == np.poly([])

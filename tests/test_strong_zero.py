@@ -160,3 +160,4 @@ def test_zeros_are_strong_in_large_arrays_too(size):
     np.testing.assert_array_equal(times(g, 2 * g), 2 * g)
     np.testing.assert_array_equal(over(g, 1 / bad), np.where(g == 0, 0, 2.0))
     np.testing.assert_array_equal(over(g, g + 1), g / 2)
+    np.testing.assert_array_equal(over(g + 2, g + 1), np.where(g == 0, 2, 1.5))
