@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test test-oldest lint format bench mutants notebooks clean
+.PHONY: demo test test-oldest lint format bench bench-peers mutants notebooks clean
 
 demo: $(VENV)/.cli
 	$(BIN)/tinygrad-edu flip
@@ -27,6 +27,11 @@ format: $(VENV)/.dev
 bench: $(VENV)/.dev
 	mkdir -p bench-results
 	$(BIN)/python -m benchmarks --plot bench-results --json bench-results/results.json
+
+# Beside PyTorch, JAX and others, where they are installed.
+bench-peers: $(VENV)/.dev $(VENV)/.peers
+	mkdir -p bench-results
+	$(BIN)/python -m benchmarks --plot bench-results --json bench-results/results.json --markdown bench-results/README.md
 
 # Plant one error at a time in every rule, and see whether the tests catch it; takes a quarter of an hour.
 mutants: $(VENV)/.dev

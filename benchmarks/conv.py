@@ -1,14 +1,12 @@
 """Conv2d forward and backward, beside PyTorch and beside the three matrix products that it cannot do without.
 
-`python -m benchmarks.conv NAME FILE` is one contestant, in a process of its own: it writes its results into FILE, then
-takes a turn for every line that comes in and answers with its seconds.
+`python -m benchmarks.conv NAME FILE` is one contestant, in a process of its own: it writes its results into FILE and
+then takes its turns.
 """
 
 from __future__ import annotations
 
 import importlib.util
-import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -19,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.contest import PAUSE, serve, start
 from benchmarks.report import Bar, Column, Result, around, duration
 from benchmarks.timing import interleaved, ratio, spread
 
@@ -27,9 +26,8 @@ __all__ = ["CLAIM", "CONTESTANTS", "measure"]
 CLAIM = "A convolution in NumPy stays within a small multiple of PyTorch's time."
 BAR = 4
 N, CHANNELS, OUTPUTS, SIDE, KERNEL = 64, 16, 32, 28, 3
-THREADS = "2"
+THREADS = 2
 SAME = 1e-5  # of the largest entry; float32, and everyone adds up in an order of its own
-PAUSE = 0.1  # seconds; the threads of the process before still spin for a while, waiting for work
 Arrays = dict[str, np.ndarray]
 
 
@@ -64,7 +62,7 @@ def torch() -> Callable[[], Arrays]:
     """PyTorch, eager, on as many threads as the others."""
     import torch
 
-    torch.set_num_threads(int(THREADS))
+    torch.set_num_threads(THREADS)
     x, weight, bias, g = map(torch.from_numpy, problem())
     layer = torch.nn.Conv2d(CHANNELS, OUTPUTS, KERNEL, padding=1)
     with torch.no_grad():
@@ -79,6 +77,27 @@ def torch() -> Callable[[], Arrays]:
         out.backward(g)
         found = {"out": out.detach(), "x": x.grad, "weight": layer.weight.grad, "bias": layer.bias.grad}
         return {name: tensor.numpy() for name, tensor in found.items()}
+
+    return step
+
+
+def jax() -> Callable[[], Arrays]:
+    """JAX, forward and backward in one jit."""
+    import jax
+
+    x, weight, bias, g = map(jax.numpy.array, problem())
+
+    def convolution(x: Any, weight: Any, bias: Any) -> Any:
+        return jax.lax.conv(x, weight, (1, 1), "SAME") + bias[:, None, None]
+
+    @jax.jit
+    def both(x: Any, weight: Any, bias: Any, g: Any) -> Any:
+        out, back = jax.vjp(convolution, x, weight, bias)
+        return out, *back(g)
+
+    def step() -> Arrays:
+        found = jax.block_until_ready(both(x, weight, bias, g))
+        return dict(zip(("out", "x", "weight", "bias"), found, strict=True))
 
     return step
 
@@ -101,17 +120,19 @@ def matmuls() -> Callable[[], Arrays]:
     return step
 
 
-CONTESTANTS = {"tinygrad_edu": tinygrad_edu, "matmuls": matmuls, "torch": torch}
+CONTESTANTS = {"tinygrad_edu": tinygrad_edu, "matmuls": matmuls, "torch": torch, "jax": jax}
+PEERS = ("torch", "jax")
 
 
 def measure(quick: bool) -> Result:
     """Each contestant in a process of its own, rounds in turns, wall clock, every one on two threads."""
-    names = ["tinygrad_edu", "matmuls"] + ["torch"] * (importlib.util.find_spec("torch") is not None)
+    absent = [name for name in PEERS if importlib.util.find_spec(name) is None]
+    names = [name for name in CONTESTANTS if name not in absent]
     with tempfile.TemporaryDirectory() as directory:
         files = [Path(directory) / f"{name}.npz" for name in names]
         with ExitStack() as processes:
             contestants = [_contestant(processes, name, file) for name, file in zip(names, files, strict=True)]
-            seconds = dict(zip(names, interleaved(3 if quick else 60, contestants), strict=True))
+            seconds = dict(zip(names, interleaved(3 if quick else 40, contestants), strict=True))
         found = {name: dict(np.load(file)) for name, file in zip(names, files, strict=True)}
     rows = [
         {"name": name, "seconds": spread(seconds[name]), "ratio": ratio(seconds["tinygrad_edu"], seconds[name])}
@@ -119,11 +140,10 @@ def measure(quick: bool) -> Result:
     ]
     bars = []
     if "torch" in names:
-        differ = max(_differ(found["tinygrad_edu"][name], right) for name, right in found["torch"].items())
-        bars = [
-            Bar("times PyTorch", BAR, rows[-1]["ratio"].median),
-            Bar("difference of results and gradients, relative", SAME, differ),
-        ]
+        bars.append(Bar("times PyTorch", BAR, ratio(seconds["tinygrad_edu"], seconds["torch"]).median))
+    for peer in (name for name in PEERS if name in names):
+        differ = max(_differ(found["tinygrad_edu"][name], right) for name, right in found[peer].items())
+        bars.append(Bar(f"difference of results and gradients from {peer}'s, relative", SAME, differ))
     return Result(
         columns=[
             Column("name", "contestant"),
@@ -137,7 +157,7 @@ def measure(quick: bool) -> Result:
             "Wall clock; a process with two threads each.",
             "matmuls: only the three matrix products, what they multiply lying ready in the cache.",
         ]
-        + ["PyTorch is not installed here, so it was not measured."] * ("torch" not in names),
+        + [f"{name} was skipped: it is not installed" for name in absent],
     )
 
 
@@ -147,39 +167,20 @@ def _differ(ours: np.ndarray, theirs: np.ndarray) -> float:
 
 
 def _contestant(processes: ExitStack, name: str, file: Path) -> Callable[[], float]:
-    """Start a contestant's process; what is returned lets it take a turn and tells its seconds."""
-    limits = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), THREADS)
-    process = processes.enter_context(
-        subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.conv", name, str(file)],
-            env=os.environ | limits,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-    )
-    assert process.stdin
-    assert process.stdout
-    processes.callback(process.stdin.close)  # which ends it
-    ask, answers = process.stdin, process.stdout
+    _, turn = start(processes, ["benchmarks.conv", name, str(file)], THREADS)
 
-    def turn() -> float:
+    def seconds() -> float:
         time.sleep(PAUSE)
-        print(file=ask, flush=True)
-        return float(answers.readline())
+        return float(turn(1)["wall"])
 
-    return turn
+    return seconds
 
 
 def main(name: str, file: str) -> None:
-    """Take a turn for every line on standard input."""
+    """Write the results, then take turns."""
     step: Callable[[], Any] = CONTESTANTS[name]()
     np.savez(file, **step())
-    step()
-    for _ in sys.stdin:
-        start = time.perf_counter()
-        step()
-        print(time.perf_counter() - start, flush=True)
+    serve(lambda: len(step()))
 
 
 if __name__ == "__main__":

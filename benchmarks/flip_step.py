@@ -32,9 +32,9 @@ def network() -> nn.Sequential:
     return nn.Sequential(nn.Linear(4, 3, rng=0), nn.ReLU(), nn.Linear(3, 4, rng=1))
 
 
-def eager(net: nn.Sequential, x: np.ndarray, y: np.ndarray) -> Callable[[], Any]:
+def eager(net: nn.Sequential, x: np.ndarray, y: np.ndarray, lr: float = LR) -> Callable[[], Any]:
     """The step as a user of the library writes it."""
-    optimizer = optim.SGD(net.parameters(), lr=LR)
+    optimizer = optim.SGD(net.parameters(), lr=lr)
 
     def step() -> Any:
         loss = nn.mse_loss(net(x), y)
@@ -46,7 +46,7 @@ def eager(net: nn.Sequential, x: np.ndarray, y: np.ndarray) -> Callable[[], Any]
     return step
 
 
-def by_hand(parameters: Sequence[np.ndarray], x: np.ndarray, y: np.ndarray) -> Callable[[], Any]:
+def by_hand(parameters: Sequence[np.ndarray], x: np.ndarray, y: np.ndarray, lr: float = LR) -> Callable[[], Any]:
     """The step as a person writes it who has worked out the gradients on paper."""
 
     def step() -> Any:
@@ -62,10 +62,10 @@ def by_hand(parameters: Sequence[np.ndarray], x: np.ndarray, y: np.ndarray) -> C
         gz = (gp @ W2.T) * (z > 0)
         gW1 = x.T @ gz
         gb1 = gz.sum(axis=0)
-        W1 -= LR * gW1
-        b1 -= LR * gb1
-        W2 -= LR * gW2
-        b2 -= LR * gb2
+        W1 -= lr * gW1
+        b1 -= lr * gb1
+        W2 -= lr * gW2
+        b2 -= lr * gb2
         return loss
 
     return step

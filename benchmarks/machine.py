@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import gc
+import importlib.metadata
 import os
 import platform
 from pathlib import Path
@@ -14,8 +15,9 @@ import numpy as np
 import tinygrad_edu
 from benchmarks.timing import CLOCK
 
-__all__ = ["describe", "processor"]
+__all__ = ["PEERS", "describe", "in_words", "processor"]
 
+PEERS = ("torch", "jax", "autograd", "mygrad", "micrograd", "numba")
 THREADS = ("OMP_", "OPENBLAS_", "GOTO_", "MKL_", "BLIS_", "VECLIB_")
 
 
@@ -42,7 +44,29 @@ def describe() -> dict[str, Any]:
         "numpy": np.__version__,
         "blas": f"{blas.get('name', 'unknown')} {blas.get('version', '')}".strip(),
         "tinygrad_edu": tinygrad_edu.__version__,
+        "peers": {name: version for name in PEERS if (version := _version(name))},
         "threads": {name: value for name, value in sorted(os.environ.items()) if name.startswith(THREADS)},
         "clock": CLOCK,
+        "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
         "garbage_collector": f"{'on' if gc.isenabled() else 'off'}, thresholds {thresholds}",
     }
+
+
+def in_words(about: dict[str, Any]) -> list[str]:
+    """What `describe` found, in a few lines."""
+    threads = {value for name, value in about["threads"].items() if name.endswith("_THREADS")}
+    peers = ", ".join(f"{name} {version}" for name, version in about["peers"].items())
+    return [
+        f"{about['processor']}, {about['cores']} cores, {about['system']}",
+        f"{about['python']}, NumPy {about['numpy']} ({about['blas']}), tinygrad_edu {about['tinygrad_edu']}",
+        f"peers: {peers or 'none are installed'}",
+        f"threads, unless told otherwise: {', '.join(sorted(threads)) or 'not limited'}; clock: {about['clock']}; "
+        f"garbage collector: {about['garbage_collector']}; load before: {about['load']}",
+    ]
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from benchmarks.timing import Spread
 
-__all__ = ["Bar", "Column", "Result", "around", "as_json", "duration", "show"]
+__all__ = ["Bar", "Column", "Result", "around", "as_json", "duration", "markdown", "show"]
 
 
 @dataclass(frozen=True)
@@ -91,6 +91,37 @@ def show(console: Console, result: Result) -> None:
         console.print(bars)
     for note in result.notes:
         console.print(Padding(Text(note, "dim"), (0, 0, 0, 2)))
+
+
+def markdown(result: Result) -> str:
+    """The same as Markdown: the table, the bars, the notes.
+
+    Example:
+        >>> print(markdown(Result([Column("n", "how many")], [{"n": 31}], [Bar("at least something", 0, 0)], ["So."])))
+        | how many |
+        |---:|
+        | 31 |
+        <BLANKLINE>
+        | bar | at most | measured | verdict |
+        |:---|---:|---:|:---|
+        | at least something | 0 | 0 | met |
+        <BLANKLINE>
+        So.
+    """
+    cells = [[column.write(row[column.key]) for column in result.columns] for row in result.rows]
+    parts = [_markdown_table([column.heading for column in result.columns], ["---:"] * len(result.columns), cells)]
+    if result.bars:
+        bars = [
+            [bar.demand, f"{bar.limit:g}", f"{bar.measured:.3g}", "met" if bar.met else "**missed**"]
+            for bar in result.bars
+        ]
+        parts.append(_markdown_table(["bar", "at most", "measured", "verdict"], [":---", "---:", "---:", ":---"], bars))
+    return "\n\n".join(parts + [note.strip() for note in result.notes])
+
+
+def _markdown_table(headings: list[str], align: list[str], rows: list[list[str]]) -> str:
+    lines = [f"| {' | '.join(cells)} |" for cells in (headings, *rows)]
+    return "\n".join([lines[0], f"|{'|'.join(align)}|", *lines[1:]])
 
 
 def as_json(result: Result) -> dict[str, Any]:

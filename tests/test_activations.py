@@ -120,6 +120,16 @@ def test_flatten(shape, flat):
     np.testing.assert_array_equal(nn.Flatten()(tg.Tensor(x, requires_grad=True)).data, x.reshape(flat))
 
 
+def test_flatten_of_some_axes():
+    x = np.arange(120.0).reshape(2, 3, 4, 5)
+    for axes, shape in {(0, 1): (6, 4, 5), (2, -1): (2, 3, 20), (-2, -2): (2, 3, 4, 5), (0, -1): (120,)}.items():
+        np.testing.assert_array_equal(nn.Flatten(*axes)(x), x.reshape(shape))
+    assert [repr(nn.Flatten()), repr(nn.Flatten(start_dim=2))] == ["Flatten()", "Flatten(2, -1)"]
+    for axes in ((2, 1), (4, -1), (0, 7)):
+        with pytest.raises(ValueError, match="has no axes"):
+            nn.Flatten(*axes)(x)
+
+
 def test_flatten_needs_a_batch():
-    with pytest.raises(ValueError, match="takes a batch"):
+    with pytest.raises(ValueError, match=r"got x of shape \(\).*a batch has shape"):
         nn.Flatten()(1.0)

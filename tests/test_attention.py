@@ -74,7 +74,7 @@ def test_huge_scores_do_not_overflow():
 @pytest.mark.parametrize("causal", [False, True])
 @pytest.mark.parametrize("shape", [(5, 6), (2, 5, 6), (2, 3, 1, 6), (0, 5, 6)])
 def test_heads_are_slices_of_the_features(causal, shape):
-    layer, x = nn.MultiHeadAttention(6, 3, causal, rng=0), numbers(*shape)
+    layer, x = nn.MultiHeadAttention(6, 3, causal=causal, rng=0), numbers(*shape)
     layer.in_proj_bias.data = numbers(18, start=2)
     layer.out_proj.bias.data = numbers(6, start=3)
     query, key, value = np.split(x @ layer.in_proj_weight.data + layer.in_proj_bias.data, 3, axis=-1)
@@ -89,7 +89,10 @@ def test_heads_are_slices_of_the_features(causal, shape):
 
 def test_gradcheck_of_the_layers():
     x = numbers(1, 3, 4)
-    for layer in (nn.MultiHeadAttention(4, 2, True, rng=0), nn.TransformerBlock(4, 2, hidden=3, causal=True, rng=0)):
+    for layer in (
+        nn.MultiHeadAttention(4, 2, causal=True, rng=0),
+        nn.TransformerBlock(4, 2, hidden=3, causal=True, rng=0),
+    ):
         assert tg.gradcheck(lambda layer=layer: layer(x), wrt=layer)
         assert tg.gradcheck(layer, x)
 
@@ -144,7 +147,7 @@ def test_what_cannot_be_is_refused():
     for heads in (3, 0):
         with pytest.raises(ValueError, match="num_heads must divide embed_dim"):
             nn.MultiHeadAttention(4, heads)
-    for shape in ((4,), (2, 3, 5)):
+    for shape in ((4,), (2, 3, 5), (2, 0, 4)):
         with pytest.raises(ValueError, match=r"MultiHeadAttention\(4, 2\) got x of shape .* takes \(…, time, 4\)"):
             nn.MultiHeadAttention(4, 2)(np.ones(shape))
 

@@ -9,8 +9,9 @@ import safetensors.numpy
 
 import tinygrad_edu as tg
 from tinygrad_edu import nn, optim
-from tinygrad_edu.data import batches
-from tinygrad_edu.saving import load_checkpoint, save, save_checkpoint
+from tinygrad_edu.data import MinMaxScaler, Standardizer, batches
+from tinygrad_edu.generators import load_generator
+from tinygrad_edu.saving import load, load_checkpoint, save, save_checkpoint
 from tinygrad_edu.saving.files import KEY
 from tinygrad_edu.train import EarlyStopping, History, fit
 
@@ -71,7 +72,7 @@ OPTIMIZERS = {
 def run(seed, optimizer, dtype):
     """The parts of a run, made anew."""
     rng = np.random.default_rng(seed)
-    layers = nn.Linear(3, 8, rng=rng), nn.Tanh(), nn.Dropout(0.3, rng), Noisy(seed), nn.Linear(8, 1, rng=rng)
+    layers = nn.Linear(3, 8, rng=rng), nn.Tanh(), nn.Dropout(0.3, rng=rng), Noisy(seed), nn.Linear(8, 1, rng=rng)
     net = nn.Sequential(*layers).astype(dtype)
     schedule = optim.schedules.ReduceOnPlateau(0.05, factor=0.7, patience=0)
     parts = {"model": net, "optimizer": OPTIMIZERS[optimizer](net.parameters(), schedule), "schedule": schedule}
@@ -162,7 +163,10 @@ def test_fit_goes_on_where_a_callback_saved_it(path):
 
 
 # ---- parts -------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("kind", [np.random.PCG64, np.random.MT19937, np.random.Philox, np.random.SFC64])
+KINDS = [np.random.PCG64, np.random.PCG64DXSM, np.random.MT19937, np.random.Philox, np.random.SFC64]
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_of_generator_goes_on(path, kind):
     rng = np.random.Generator(kind(3))
     rng.random(5, dtype=np.float32)  # leaves half a number behind
@@ -172,6 +176,82 @@ def test_every_kind_of_generator_goes_on(path, kind):
     load_checkpoint(path, rng=other)
     np.testing.assert_array_equal(other.random(7, dtype=np.float32), expected[0])
     np.testing.assert_array_equal(other.standard_normal(700), expected[1])
+
+
+HOSTILE = {
+    "pos": [625, 100_000_000, -1, 2**70, 1.0, None, "1", np.arange(2)],
+    "buffer_pos": [5, -1, 2**40],
+    "has_uint32": [2, -1],
+    "uinteger": [2**32, -1],
+    "inc": [2**128 + 1, -1, 2, 0, [1]],
+    "key": ["key", {}, [0] * 624, np.ones(624), np.zeros(0, np.uint32), np.array([1] + [0] * 623, np.uint32)],
+    "counter": [[1, 2, 3, 4], np.zeros(3, np.uint64), np.zeros((4, 1), np.uint64)],
+    "buffer": [[0] * 4, None],
+    "state": [{}, [], None, 7, {"state": 1}, {"state": 2**128, "inc": 1}, {"state": -1, "inc": 1}, {"state": [1] * 4}],
+    "bit_generator": ["PCG", None, 3],
+}
+
+
+def planted(state, name, value):
+    """The state with the values of this name replaced."""
+    if not isinstance(state, dict):
+        return state
+    return {key: value if key == name else planted(child, name, value) for key, child in state.items()}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_state_in_which_no_generator_ever_was_is_refused(kind, name):
+    """Some of them NumPy takes, and the next number is a crash of the process, or never comes."""
+    rng = np.random.Generator(kind(0))
+    before = rng.bit_generator.state
+    for value in HOSTILE[name]:
+        state = planted(before, name, value)
+        if repr(state) != repr(before):  # it has something of this name
+            with pytest.raises(ValueError, match=r"random generator is (damaged|a )"):
+                load_generator(rng, state)
+            assert repr(rng.bit_generator.state) == repr(before)
+
+
+def test_a_state_is_a_dict():
+    for state in (None, [], {}, "PCG64"):
+        with pytest.raises(ValueError, match="The saved random generator is a None, this one a PCG64"):
+            load_generator(np.random.default_rng(0), state)
+
+
+class Hostile(Record):
+    """Saves whatever state it is told."""
+
+    def state_dict(self):
+        return self.note
+
+
+def test_a_checkpoint_with_a_hostile_generator_changes_nothing(path):
+    rng = np.random.Generator(np.random.MT19937(0))
+    data = batches(np.arange(4), np.arange(4), 2, rng=rng)
+    net = nn.Sequential(nn.Dropout(0.5, rng=rng))
+    before = repr(rng.bit_generator.state)
+    hostile, saved = Hostile(), rng.bit_generator.state
+    saved["state"]["pos"] = 100_000_000
+    for note, part in [(saved, rng), ({"rng": saved}, data), ({"0.rng": saved}, net)]:
+        hostile.note = note
+        save_checkpoint(path, part=hostile)
+        with pytest.raises(ValueError, match=r"the part 'part' cannot be loaded.*its pos cannot be 100000000"):
+            load_checkpoint(path, part=part)
+    assert repr(rng.bit_generator.state) == before
+
+
+@pytest.mark.parametrize("kind", [MinMaxScaler, Standardizer])
+def test_a_scaler_comes_back_into_a_fresh_one(path, kind):
+    scaler, fresh = kind().fit(X), kind()
+    save_checkpoint(path, scaler=scaler)
+    load_checkpoint(path, scaler=fresh)
+    np.testing.assert_array_equal(fresh.transform(X), scaler.transform(X))
+    fresh = kind()
+    save_checkpoint(path, scaler=scaler, history=Hostile())
+    with pytest.raises(ValueError, match="'history'"):
+        load_checkpoint(path, scaler=fresh, history=Refuses())
+    assert repr(fresh) == f"{kind.__name__}(not fitted)"
 
 
 def test_any_value_of_a_state_comes_back(path):
@@ -201,7 +281,7 @@ def test_a_part_may_be_called_path(path):
 
 # ---- all or nothing ----------------------------------------------------------------------------------------------
 def parts():
-    net = nn.Sequential(nn.Linear(2, 2, rng=0), nn.Dropout(0.5, 1))
+    net = nn.Sequential(nn.Linear(2, 2, rng=0), nn.Dropout(0.5, rng=1))
     return {"model": net, "rng": np.random.default_rng(2), "history": Record()}
 
 
@@ -308,8 +388,11 @@ def test_arguments_that_are_no_parts(path, function):
         function(path, losses=[1.0])
     with pytest.raises(TypeError, match=r"write: tg\.\w+\(path, model=model"):
         function(nn.Linear(1, 1), model=nn.Linear(1, 1))
-    with pytest.raises(TypeError, match="write"):
-        function(path)
+    for nameless in ([], [nn.Linear(1, 1)], [nn.Linear(1, 1), np.random.default_rng(0)]):
+        with pytest.raises(TypeError, match=r"write: tg\.\w+\(path, model=model, optimizer=.* every part by name"):
+            function(path, *nameless)
+    with pytest.raises(TypeError, match="every part by name"):
+        function(path, nn.Linear(1, 1), rng=np.random.default_rng(0))
     assert not path.exists()
 
 
@@ -328,6 +411,26 @@ def test_a_saved_model_is_no_checkpoint(path):
     save(nn.Linear(1, 1), path)
     with pytest.raises(ValueError, match=r"holds a model, not a checkpoint\. Open it with tg\.load\("):
         load_checkpoint(path, model=nn.Linear(1, 1))
+
+
+def test_a_model_alone_is_taken_out_of_a_checkpoint(path):
+    saved = parts()
+    save_checkpoint(path, **saved, twin=moved()["model"])
+    for part, source in [("model", saved["model"]), ("twin", moved()["model"])]:
+        model = nn.Sequential(nn.Linear(2, 2, rng=5), nn.Dropout(0.5, rng=6))
+        drawn = repr(model[1].rng.bit_generator.state)
+        assert load(model, path, part=part) is model
+        assert identical(model.state_dict(), source.state_dict())
+        assert repr(model[1].rng.bit_generator.state) == drawn
+    assert identical(load(nn.Sequential(nn.Linear(2, 2)), path).state_dict(), saved["model"].state_dict())
+    for part, message in [
+        ("net", "without a model called 'net'. It holds: model, rng, history, twin"),
+        ("rng", "missing"),
+    ]:
+        before = repr(model.state_dict())
+        with pytest.raises(ValueError, match=f"(?s)run\\.safetensors.*{message}"):
+            load(model, path, part=part)
+        assert repr(model.state_dict()) == before
 
 
 def test_damage_anywhere_leaves_the_parts_as_they_were(path):

@@ -1,5 +1,7 @@
 """Clipping against NumPy's own norm and clip."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -117,11 +119,38 @@ def test_what_is_not_finite_is_refused_and_nothing_changed(clip, wild):
 @pytest.mark.parametrize("clip", [clip_grad_norm, clip_grad_value])
 def test_bad_limits_and_single_tensors_are_refused(clip):
     (w,) = parameters([1.0])
-    for limit in (-1, np.nan, np.inf):
+    for limit in (-1, np.nan, -np.inf):
         with pytest.raises(ValueError, match="is out of range"):
+            clip([w], limit)
+    for limit in (None, "1", True):
+        with pytest.raises(TypeError, match="is not a number"):
             clip([w], limit)
     with pytest.raises(TypeError, match="put it in a list"):
         clip(w, 1.0)
+    with pytest.raises(TypeError, match=r"parameters is a Linear; pass model\.parameters\(\)"):
+        clip(tg.nn.Linear(2, 2, rng=0), 1.0)
+
+
+def test_an_infinite_limit_measures_and_changes_nothing():
+    (w,) = parameters([3.0, 4.0])
+    own = w.grad
+    assert clip_grad_norm([w], np.inf) == clip_grad_norm([w], math.inf) == 5.0
+    assert w.grad is own
+
+
+@pytest.mark.parametrize("clip", [clip_grad_norm, clip_grad_value])
+@pytest.mark.parametrize("limit", [np.float64(0.5), np.array(0.5), np.float32(0.5)])
+def test_a_limit_of_numpys_does_not_make_float32_wider(clip, limit):
+    (w,) = parameters([3.0, 4.0], dtype=np.float32)
+    clip([w], limit)
+    np.testing.assert_allclose(w.grad, [0.3, 0.4] if clip is clip_grad_norm else [0.5, 0.5], rtol=1e-6)
+    assert w.grad.dtype == np.float32
+
+
+def test_a_parameter_given_twice_counts_once():
+    (w,) = parameters([3.0, 4.0])
+    assert clip_grad_norm([w, w], 1.0) == 5.0
+    np.testing.assert_allclose(w.grad, [0.6, 0.8], rtol=1e-15)
 
 
 @pytest.mark.parametrize("clip", [clip_grad_norm, clip_grad_value])

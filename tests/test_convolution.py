@@ -154,7 +154,11 @@ def test_repr_shows_what_is_not_usual():
         (lambda: nn.Conv2d(3, 8, (3, 3, 3)), r"kernel_size=\(3, 3, 3\).*2 of them"),
         (lambda: nn.Conv2d(3, 8, 3, stride=1.5), r"stride=1.5: it must be a whole number"),
         (lambda: nn.Conv2d(3, 8, 3, padding=-1), r"padding=-1: .* at least 0"),
-        (lambda: nn.Conv2d(3, 8, 3, padding="full"), r"padding='full'"),
+        (
+            lambda: nn.Conv2d(3, 8, 3, padding="SAME"),
+            r"padding='SAME': it can be \"same\", \"valid\", or a whole number",
+        ),
+        (lambda: nn.Conv2d(4, 8, 3, groups=0), r"groups=0: it must be a whole number of at least 1"),
         (lambda: nn.Conv2d(3, 8, 3, stride=2, padding="same"), r"same.*stride=\(2, 2\)"),
         (lambda: nn.Conv1d(3, 8, 3, dilation=0), r"dilation=0"),
         (lambda: nn.Conv2d(3, 8, 3)(np.ones((2, 4, 9, 9))), r"\(2, 4, 9, 9\), which has 4 channels .* takes 3"),

@@ -1,7 +1,6 @@
 """Mini-batches, splits, scalers and data sets: nothing is lost, nothing leaks, the same seed gives the same."""
 
 import itertools
-import json
 import sys
 
 import hypothesis.extra.numpy as hnp
@@ -59,7 +58,7 @@ def test_a_saved_state_goes_on_with_the_same_orders(kind):
     make = lambda seed: data.batches(numbers, numbers, 4, rng=np.random.Generator(kind(seed)))
     straight, saved, resumed = make(0), make(0), make(1)
     orders(saved, 2)
-    resumed.load_state_dict(json.loads(json.dumps(saved.state_dict())))
+    resumed.load_state_dict(saved.state_dict())
     assert orders(straight, 5)[2:] == orders(resumed, 3)
 
 
@@ -68,9 +67,59 @@ def test_a_saved_state_goes_on_with_the_same_orders(kind):
 )
 def test_a_state_that_does_not_fit_changes_nothing(state):
     batches, twin = (data.batches(np.arange(9), np.arange(9), 2, rng=0) for _ in range(2))
-    with pytest.raises(ValueError, match="this state does not fit: it must be of a generator of the kind PCG64"):
+    with pytest.raises(ValueError, match=r"this one a PCG64|random generator is damaged"):
         batches.load_state_dict(state)
     assert orders(batches, 1) == orders(twin, 1)
+
+
+class Table:
+    """As pandas has it: a[places] looks up labels, which stand in an order of their own."""
+
+    def __init__(self, rows, labels):
+        self.rows, self.labels, self.ndim, self.shape = rows, labels, np.ndim(rows), np.shape(rows)
+
+    def __len__(self):
+        return len(self.rows)
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(self.rows, dtype=dtype)
+
+    def __getitem__(self, labels):
+        return self.rows[[np.flatnonzero(self.labels == label)[0] for label in labels]]
+
+
+def test_tables_are_paired_by_place_and_not_by_label():
+    numbers = np.arange(12)
+    table = Table(numbers, numbers[::-1])
+    assert table[[0]] == 11
+    for pairs in (data.batches(numbers, table, 4, rng=0), data.split(table, numbers, rng=0)):
+        for x, y in pairs:
+            np.testing.assert_array_equal(x, y)
+
+
+def test_what_is_not_shuffled_cannot_be_changed_by_mistake():
+    x, y = np.ones((6, 2)), np.zeros(6)
+    for batches in (data.batches(x, y, 4, shuffle=False), data.batches(x.tolist(), y, 4, shuffle=False)):
+        for xb, yb in batches:
+            assert xb.base is not None  # a view
+            for array in (xb, yb):
+                with pytest.raises(ValueError, match="read-only"):
+                    array += 1
+    for xb, yb in data.batches(x, y, 4, rng=0):
+        xb *= 0  # a copy
+        yb += 1
+    assert x.all()
+    assert not y.any()
+    x += 1  # it is still yours
+
+
+def test_dask_arrays_stay_lazy():
+    da = pytest.importorskip("dask.array")
+    x = np.arange(10.0)
+    for shuffle in (True, False):
+        for xb, yb in data.batches(da.from_array(x, chunks=5), x, 4, shuffle, 0):
+            assert isinstance(xb, da.Array)
+            np.testing.assert_array_equal(xb.compute(), yb)
 
 
 def test_batches_take_lists_tensors_and_float32():
@@ -142,6 +191,9 @@ def test_split_says_what_is_wrong():
         data.split(x, np.ones((6, 3)), stratify=True)
     with pytest.raises(ValueError, match=r"a fraction of 0\.01 of 6 samples is none"):
         data.split(x, y, (0.99, 0.01))
+    for stratify in (y, "y", None, 1):
+        with pytest.raises(TypeError, match="write stratify=True; the classes are those of y"):
+            data.split(x, y, stratify=stratify)
     for fractions in [(0.8, 0.3), (1.2, -0.2), (), 0.2, (np.nan, 0.5)]:
         with pytest.raises(ValueError, match="must be above 0 and add up to 1"):
             data.split(x, y, fractions)
@@ -159,34 +211,47 @@ COLUMNS = hnp.arrays(
 @given(COLUMNS)
 def test_scaled_columns_are_what_the_scaler_promises(x):
     constant = np.ptp(x, axis=0) == 0
-    standard = data.Standardizer().fit(x)(x)
+    standard = data.Standardizer().fit_transform(x)
     np.testing.assert_allclose(standard.mean(axis=0), 0, atol=1e-12)
     np.testing.assert_allclose(standard.std(axis=0), np.where(constant, 0, 1), atol=1e-12)
-    between = data.MinMaxScaler().fit(x)(x)
+    between = data.MinMaxScaler().fit_transform(x)
     np.testing.assert_array_equal(between.min(axis=0), 0)
     np.testing.assert_allclose(between.max(axis=0), np.where(constant, 0, 1), rtol=1e-15)
     for kind in SCALERS:
         scaler = kind().fit(x)
-        np.testing.assert_allclose(scaler.inverse(scaler(x)), x, atol=1e-12)
+        np.testing.assert_allclose(scaler.inverse_transform(scaler.transform(x)), x, atol=1e-12)
 
 
 @pytest.mark.parametrize("kind", SCALERS)
 def test_a_constant_column_becomes_zero_exactly(kind):
     x = np.full((7, 2), [0.1, 1e17 / 3])
     scaler = kind().fit(x)
-    assert (scaler(x) == 0).all()
-    assert (scaler.inverse(scaler(x)) == x).all()
+    assert (scaler.transform(x) == 0).all()
+    assert (scaler.inverse_transform(scaler.transform(x)) == x).all()
+
+
+@pytest.mark.parametrize("spread", [1e-170, 5e-324])
+def test_a_column_whose_deviation_underflows_is_as_good_as_constant(spread):
+    x = np.array([[0.0], [spread]])
+    assert np.std(x) == 0
+    assert np.abs(data.Standardizer().fit_transform(x)).max() <= spread
+    np.testing.assert_array_equal(data.MinMaxScaler().fit_transform(x), [[0], [1]])
 
 
 @pytest.mark.parametrize("kind", SCALERS)
 def test_scalers_keep_float32_and_take_tensors_and_whole_numbers(kind):
     x = np.array([[1, 5], [3, 4], [4, 9]])
     scaler = kind().fit(x)
-    assert scaler(x).dtype == np.float64
-    small = scaler(x.astype(np.float32))
-    assert small.dtype == scaler.inverse(small).dtype == np.float32
-    np.testing.assert_allclose(small, scaler(x), rtol=1e-6)
-    np.testing.assert_array_equal(scaler(tg.Tensor(x, dtype=float)).data, scaler(x))
+    scaled = scaler.transform(x)
+    assert scaled.dtype == np.float64
+    small = scaler.transform(x.astype(np.float32))
+    assert small.dtype == scaler.inverse_transform(small).dtype == np.float32
+    np.testing.assert_allclose(small, scaled, rtol=1e-6)
+    np.testing.assert_array_equal(scaler.transform(tg.Tensor(x, dtype=float)).data, scaled)
+    np.testing.assert_array_equal(kind().fit_transform(x.tolist()), scaled)
+    table = Table(x, np.random.default_rng(0).permutation(3))
+    np.testing.assert_array_equal(kind().fit_transform(table), scaled)
+    assert repr(scaler) == f"{kind.__name__}(samples of shape (2,))"
 
 
 @pytest.mark.parametrize("kind", SCALERS)
@@ -194,28 +259,49 @@ def test_a_scaler_is_saved_and_loaded(kind):
     x = np.array([[1.0, 5], [3, 4]])
     scaler, other = kind().fit(x), kind()
     other.load_state_dict(scaler.state_dict())
-    assert (other(x) == scaler(x)).all()
-    for state in ({}, {"offset": [1.0]}, {"offset": [1.0], "scale": [1.0, 2.0]}):
-        with pytest.raises(ValueError, match="a state holds offset and scale, equally long"):
+    assert (other.transform(x) == scaler.transform(x)).all()
+    (another,) = set(SCALERS) - {kind}
+    for state in ({}, {"offset": [1.0], "scale": [1.0]}, {"kind": kind.__name__}, another().fit(x).state_dict()):
+        with pytest.raises(ValueError, match=f"^{kind.__name__}: this is not the state of one, but of "):
             other.load_state_dict(state)
-    assert (other(x) == scaler(x)).all()
+    for offset, scale in [
+        ([1], [1, 2]),
+        ([1], [0]),
+        ([1], [-1]),
+        ([1], [np.inf]),
+        ([np.nan], [1]),
+        (None, [1]),
+        ("a", 1),
+    ]:
+        with pytest.raises(ValueError, match=r"offset and scale must be finite|could not convert"):
+            other.load_state_dict({"kind": kind.__name__, "offset": offset, "scale": scale})
+    assert (other.transform(x) == scaler.transform(x)).all()
+
+
+@pytest.mark.parametrize("kind", SCALERS)
+def test_that_nothing_was_measured_yet_is_a_state_too(kind):
+    scaler = kind().fit(np.arange(3.0))
+    scaler.load_state_dict(kind().state_dict())
+    assert repr(scaler) == f"{kind.__name__}(not fitted)"
+    with pytest.raises(RuntimeError, match="has not been fitted yet"):
+        scaler.transform(np.ones(2))
 
 
 @pytest.mark.parametrize("kind", SCALERS)
 def test_scalers_say_what_is_wrong(kind):
     x = np.array([[1.0, 5], [3, 4]])
-    for use in (lambda s: s(x), lambda s: s.inverse(x), lambda s: s.state_dict()):
+    for use in (lambda s: s.transform(x), lambda s: s.inverse_transform(x)):
         with pytest.raises(RuntimeError, match=r"has not been fitted yet: call fit\(x_train\)"):
             use(kind())
     scaler = kind().fit(x)
     for bad in (np.nan, np.inf):
-        for use in (scaler, kind().fit):
+        for use in (scaler.transform, kind().fit, kind().fit_transform):
             with pytest.raises(ValueError, match="column 1 has an entry that is NaN or infinite"):
                 use(np.array([[1.0, 2], [3, bad]]))
     with pytest.raises(ValueError, match="the data has an entry that is NaN"):
         kind().fit([1.0, np.nan])
     with pytest.raises(ValueError, match=r"fitted to samples of shape \(2,\), but x has shape \(2,\)"):
-        scaler(x[0])
+        scaler.transform(x[0])
     with pytest.raises(ValueError, match=r"there is nothing to fit to: x has shape \(0, 2\)"):
         kind().fit(np.ones((0, 2)))
     with pytest.raises(ValueError, match="column 1 has values so large that their spread overflows"):
@@ -323,5 +409,7 @@ def test_bundled_sets(name):
 def test_without_scikit_learn_one_sentence_says_what_helps(monkeypatch):
     for module in ("sklearn", "sklearn.datasets"):
         monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(ImportError, match=r"The data set digits needs .* pip install 'tinygrad-edu\[data\]'$"):
+    with pytest.raises(
+        ImportError, match=r"The data set digits needs the package scikit-learn; .* pip install 'tinygrad-edu\[data\]'$"
+    ):
         data.digits()

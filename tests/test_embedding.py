@@ -52,6 +52,14 @@ def test_embedding_names_an_index_out_of_range(index):
         nn.Embedding(5, 3)(np.array([[0, 4], [index, 2]]))
 
 
+def test_a_larger_embedding_is_suggested_only_where_it_helps():
+    with pytest.raises(IndexError, match=r"Or make it larger: Embedding\(8, 3\)"):
+        nn.Embedding(5, 3)([7])
+    assert nn.Embedding(8, 3)([7]).shape == (1, 3)
+    with pytest.raises(IndexError, match=r"less than num_embeddings\.$"):
+        nn.Embedding(5, 3)([-1, 7])
+
+
 @pytest.mark.parametrize("indices", [np.array([1.0]), np.array([True, False]), np.array(["a"]), 0.5])
 def test_embedding_takes_whole_numbers_only(indices):
     with pytest.raises(TypeError, match="takes whole numbers"):

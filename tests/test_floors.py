@@ -11,15 +11,15 @@ import tinygrad_edu
 
 HOUSE = Path(tinygrad_edu.__file__).parent
 FLOORS = {
-    **dict.fromkeys(["rules", "extras"], 0),
+    **dict.fromkeys(["rules", "extras", "generators", "states"], 0),
     **dict.fromkeys(["backward", "recording", "array_methods"], 1),
     "accumulate": 1.5,
     "tensor": 2,
     "pytree": 2,
     "walk": 2,
     **dict.fromkeys(["functions", "transforms", "vector", "finite_differences", "wording"], 3),
-    **dict.fromkeys(["nn", "optim", "gradcheck", "draw", "compile", "lazy", "explain", "trace", "plot"], 4),
-    **dict.fromkeys(["data", "train", "saving"], 5),
+    **dict.fromkeys(["nn", "optim", "gradcheck", "lazy", "explain", "trace", "plot"], 4),
+    **dict.fromkeys(["compile", "data", "draw", "train", "saving"], 5),
     "lessons": 6,
     "cli": 7,
     "__main__": 8,  # the doorbell: python -m tinygrad_edu

@@ -114,5 +114,19 @@ def test_what_cannot_be_is_refused():
         init.kaiming_normal((2, 2), "swish")
     with pytest.raises(ValueError, match="'fan_in' or 'fan_out'"):
         init.kaiming_normal((2, 2), mode="in")
-    assert init.gain("leaky_relu", slope=1) == 1
-    assert init.gain("leaky_relu", slope=0) == init.gain("relu")
+    assert init.calculate_gain("leaky_relu", slope=1) == 1
+    assert init.calculate_gain("leaky_relu", slope=0) == init.calculate_gain("relu")
+
+
+def test_a_slope_of_leaky_relu_counts():
+    one, other = (init.kaiming_normal((30, 20), "leaky_relu", slope=slope, rng=0) for slope in (0.0, 1.0))
+    np.testing.assert_allclose(one, other * math.sqrt(2), rtol=1e-14)
+
+
+@pytest.mark.parametrize("form", [init.zeros, init.ones, init.fans, *RANDOM])
+def test_a_tensor_is_no_shape(form):
+    for given in (nn.Linear(2, 3).weight, np.ones((2, 3))):
+        with pytest.raises(TypeError, match=r"take a shape and give an array; write w\.data = init\.zeros\(w\.shape\)"):
+            form(given)
+    with pytest.raises(ValueError, match=r"shape \(2, -3\) cannot be"):
+        form((2, -3))

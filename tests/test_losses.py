@@ -75,8 +75,8 @@ def test_entry_by_entry_losses_are_their_formulas(name, data):
 
 def test_huber_takes_its_delta():
     p = np.array([0.5, 3.0, -4.0])
-    assert nn.huber_loss(p, np.zeros(3), "none", delta=2).tolist() == [0.125, 2 * (3 - 1), 2 * (4 - 1)]
-    assert gradient(nn.huber_loss, p, np.zeros(3), "sum", delta=2).tolist() == [0.5, 2, -2]
+    assert nn.huber_loss(p, np.zeros(3), reduction="none", delta=2).tolist() == [0.125, 2 * (3 - 1), 2 * (4 - 1)]
+    assert gradient(nn.huber_loss, p, np.zeros(3), reduction="sum", delta=2).tolist() == [0.5, 2, -2]
     for delta in (0, -1, math.inf, math.nan):
         with pytest.raises(ValueError, match=r"huber_loss: delta=.* is not a finite number above 0"):
             nn.huber_loss(p, p, delta=delta)
@@ -85,7 +85,7 @@ def test_huber_takes_its_delta():
 @pytest.mark.parametrize("name", [*ENTRYWISE, "hinge"])
 @pytest.mark.parametrize("shape", [(3, 1), (1, 3), (), (2,), (3, 3)])
 def test_nothing_is_broadcast(name, shape):
-    with pytest.raises(ValueError, match=rf"^{name}: prediction has shape \(3,\) and target .*target.reshape\("):
+    with pytest.raises(ValueError, match=rf"^{name}: prediction has shape \(3,\) and target .*must be equal"):
         getattr(nn, name)(tg.Tensor(np.full(3, 0.5), requires_grad=True), np.ones(shape))
 
 
@@ -215,7 +215,9 @@ def test_cross_entropy_of_classes_is_its_formula(data):
     right = {"none": losses, "sum": np.sum(losses), "mean": np.sum(losses) / (counted or 1)}
     reduction = data.draw(st.sampled_from(sorted(right)))
     cross_entropy = lambda z: nn.cross_entropy(z, labels, reduction=reduction, **options)
-    through_logs = lambda z: nn.nll_loss(tg.log_softmax(z), labels, weight, ignore, reduction)
+    through_logs = lambda z: nn.nll_loss(
+        tg.log_softmax(z), labels, weight=weight, ignore_index=ignore, reduction=reduction
+    )
     for loss in [cross_entropy] if smoothing else [cross_entropy, through_logs]:
         if reduction == "mean" and not counted:
             with pytest.raises(ValueError, match=r"every target is ignored or has weight 0"):
@@ -274,16 +276,17 @@ def test_kl_div_is_its_formula_and_divides_as_asked():
     p, q = np.array([[0.2, 0.3, 0.5], [0.6, 0.3, 0.1]]), np.array([[0.1, 0.8, 0.1], [0.3, 0.3, 0.4]])
     right = q * np.log(q / p)
     for reduction, expected in {**REDUCTIONS, "batchmean": lambda losses: np.sum(losses) / 2}.items():
-        np.testing.assert_allclose(nn.kl_div(np.log(p), q, reduction), expected(right), rtol=1e-13)
-        np.testing.assert_allclose(nn.kl_div(np.log(p), np.log(q), reduction, True), expected(right), rtol=1e-13)
-    assert tg.gradcheck(lambda z: nn.kl_div(z, q, "batchmean"), np.log(p))
+        np.testing.assert_allclose(nn.kl_div(np.log(p), q, reduction=reduction), expected(right), rtol=1e-13)
+        both_logs = nn.kl_div(np.log(p), np.log(q), reduction=reduction, log_target=True)
+        np.testing.assert_allclose(both_logs, expected(right), rtol=1e-13)
+    assert tg.gradcheck(lambda z: nn.kl_div(z, q, reduction="batchmean"), np.log(p))
 
 
 def test_yes_can_count_more():
     z, y, w = np.array([[1.0, -2.0], [0.5, 3.0]]), np.array([[1, 0], [0, 1]]), np.array([3.0, 0.5])
     p = 1 / (1 + np.exp(-z))
     right = -w * y * np.log(p) - (1 - y) * np.log(1 - p)
-    loss = lambda z: nn.binary_cross_entropy_with_logits(z, y, "none", pos_weight=w)
+    loss = lambda z: nn.binary_cross_entropy_with_logits(z, y, reduction="none", pos_weight=w)
     np.testing.assert_allclose(loss(z), right, rtol=1e-13)
     assert tg.gradcheck(lambda z: np.sum(loss(z)), z)
     with pytest.raises(ValueError, match=r"pos_weight of shape \(3,\) does not fit targets of \(2, 2\)"):
@@ -292,8 +295,8 @@ def test_yes_can_count_more():
 
 def test_hinge_is_its_formula():
     p, y = np.array([2.0, 0.5, -3.0, 1.0, -0.25]), np.array([1, 1, 1, 1, -1])
-    assert nn.hinge(p, y, "none").tolist() == [0, 0.5, 4, 0, 0.75]
-    assert gradient(nn.hinge, p, y, "sum").tolist() == [0, -1, -1, 0, 1]  # at the kink, p = 1, nothing
+    assert nn.hinge(p, y, reduction="none").tolist() == [0, 0.5, 4, 0, 0.75]
+    assert gradient(nn.hinge, p, y, reduction="sum").tolist() == [0, -1, -1, 0, 1]  # at the kink, p = 1, nothing
     with pytest.raises(ValueError, match=r"hinge: the target holds 0 \(at index \[1\]\).*2 \* target - 1"):
         nn.hinge([1.0, 2.0], [1, 0])
 
@@ -378,7 +381,65 @@ def test_second_derivatives_of_the_losses():
     """The curvature of logistic regression is X^T diag(p (1 - p)) X; that of softmax diag(p) - p p^T."""
     z = np.array([0.3, -1.2, 2.0])
     p = 1 / (1 + np.exp(-z))
-    curvature = tg.hessian(lambda z: nn.binary_cross_entropy_with_logits(z, [1, 0, 0.3], "sum"))(z)
+    curvature = tg.hessian(lambda z: nn.binary_cross_entropy_with_logits(z, [1, 0, 0.3], reduction="sum"))(z)
     np.testing.assert_allclose(curvature, np.diag(p * (1 - p)), atol=1e-14)
     p = np.exp(z) / np.exp(z).sum()
     np.testing.assert_allclose(tg.hessian(lambda z: nn.cross_entropy(z, 1))(z), np.diag(p) - np.outer(p, p), atol=1e-14)
+
+
+@pytest.mark.parametrize("poison", [np.nan, -np.inf])
+@pytest.mark.parametrize("excluded", ["ignored", "of weight 0", "not selected"])
+def test_rows_that_do_not_count_send_back_exactly_zero(poison, excluded):
+    z = np.array([[1.0, 2.0, 3.0], [poison, poison, poison]])
+    alone = gradient(nn.cross_entropy, z[:1], [0])
+    with np.errstate(invalid="ignore"):
+        if excluded == "not selected":
+            t = tg.Tensor(z, requires_grad=True)
+            np.sum(np.where([True, False], nn.cross_entropy(t, [0, 1], reduction="none"), 0)).backward()
+            got = t.grad
+        else:
+            options = {"ignore_index": 1} if excluded == "ignored" else {"weight": [1, 0, 1]}
+            got = gradient(nn.cross_entropy, z, [0, 1], **options)
+    np.testing.assert_array_equal(got, np.concatenate([alone, np.zeros((1, 3))]))
+
+
+@pytest.mark.parametrize("name", [*ENTRYWISE, "hinge"])
+def test_complex_numbers_are_refused(name):
+    real, imaginary = np.full(2, 0.5), np.full(2, 0.5j)
+    for pair in ((imaginary, real), (real, imaginary), (tg.Tensor(imaginary, requires_grad=True), imaginary)):
+        with pytest.raises(TypeError, match=rf"{name} got complex numbers.*np\.abs\(prediction - target\) \*\* 2"):
+            getattr(nn, name)(*pair)
+
+
+def test_weights_that_want_gradients_are_refused():
+    w = tg.Tensor([1.0, 2.0], requires_grad=True)
+    for loss in (
+        lambda: nn.cross_entropy([[1.0, 2.0]], [0], weight=w),
+        lambda: nn.nll_loss([[-1.0, -2.0]], [0], weight=w),
+        lambda: nn.binary_cross_entropy_with_logits([[1.0, 2.0]], [[0, 1]], pos_weight=w),
+    ):
+        with pytest.raises(TypeError, match=r"weight is a Tensor that requires gradients.*weight\.data"):
+            loss()
+    assert nn.cross_entropy([[1.0, 2.0]], [0], weight=w.detach()) == nn.cross_entropy([[1.0, 2.0]], [0], weight=w.data)
+
+
+def test_probabilities_in_place_of_logarithms_are_refused():
+    p = np.array([[0.25, 0.75]])
+    for loss in (lambda p: nn.nll_loss(p, [0]), lambda p: nn.kl_div(p, [[0.5, 0.5]])):
+        with pytest.raises(ValueError, match=r"log_probabilities hold 0\.25 .*tg\.log_softmax\(logits\).*np\.log\("):
+            loss(p)
+        assert loss(np.log(p) + 1e-7) > 0  # rounding is none
+    assert nn.nll_loss([[0.0, -np.inf]], [0]) == 0
+
+
+def test_settings_that_are_numpy_numbers_keep_float32():
+    z = np.zeros((2, 2), np.float32)
+    assert nn.cross_entropy(z, [0, 1], label_smoothing=np.float64(0.1)).dtype == np.float32
+    assert nn.huber_loss(z, z, delta=np.float64(0.5)).dtype == np.float32
+
+
+def test_a_reshape_is_suggested_only_where_it_works():
+    with pytest.raises(ValueError, match=r"target\.reshape\(prediction\.shape\)\.$"):
+        nn.mse_loss(np.ones(3), np.ones((3, 1)))
+    with pytest.raises(ValueError, match=r"compare every entry with every other\.$"):
+        nn.mse_loss(np.ones(3), np.ones(4))

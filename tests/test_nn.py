@@ -109,6 +109,74 @@ def test_a_deep_copy_is_independent():
     assert not np.shares_memory(net[0].weight.data, twin[0].weight.data)
 
 
+class Headed(nn.Sequential):
+    """What a subclass adds is as much a part of it as its layers."""
+
+    def __init__(self):
+        super().__init__(nn.Linear(2, 3, rng=0), nn.Tanh())
+        self.drop = nn.Dropout(0.5, rng=0)
+        self.head = nn.Linear(3, 1, rng=1)
+        self.count = np.zeros(2)
+
+    def forward(self, x):
+        return self.head(self.drop(super().forward(x)))
+
+
+def test_a_subclass_of_sequential_loses_nothing():
+    net = Headed()
+    assert list(net.state_dict()) == ["0.weight", "0.bias", "head.weight", "head.bias", "count"]
+    assert [type(module).__name__ for module in net.modules()] == ["Headed", "Linear", "Tanh", "Dropout", "Linear"]
+    assert not net.eval().drop.training
+    before = net.head.weight.numpy()
+    np.sum(net(np.ones((1, 2)))).backward()
+    tg.optim.SGD(net.parameters(), lr=1.0).step()
+    assert (net.head.weight.data == before - net.head.weight.grad).all()
+
+
+def test_where_nothing_would_be_found_is_refused():
+    module = nn.Module()
+    for lost in ({nn.ReLU()}, frozenset([parameter(1)])):
+        module.parts = [lost]
+        with pytest.raises(TypeError, match=r"parts\.0 is a set of modules or Tensors.*make it a list"):
+            module.parameters()
+    module.parts = {1, 2}
+    assert module.parameters() == []
+    for shared in (nn.Linear(1, 1), parameter(2)):
+        with pytest.raises(TypeError, match=r"Shared\.layer belongs to the class.*self\.layer = "):
+            type("Shared", (nn.Module,), {"layer": shared})
+
+
+def test_astype_reaches_constants():
+    module = nn.Module()
+    module.scales, module.places = [tg.Tensor([0.5, 2.0])], tg.Tensor([1, 2])
+    module.layer = nn.Linear(2, 2, rng=0)
+    module.astype(np.float32)
+    assert module.scales[0].dtype == np.float32
+    assert module.scales[0].data.tolist() == [0.5, 2.0]
+    assert module.places.dtype == np.dtype(int)
+    assert (module.layer(np.ones((1, 2), np.float32)) * module.scales[0]).dtype == np.float32
+
+
+def test_parameters_can_be_loaded_as_they_are():
+    here, there = nn.Linear(2, 3, rng=0), nn.Linear(2, 3, rng=1)
+    assert there.load_state_dict(dict(here.named_parameters())) == ([], [])
+    np.testing.assert_array_equal(there.weight.data, here.weight.data)
+    assert not np.shares_memory(there.weight.data, here.weight.data)
+
+
+def test_a_state_that_does_not_fit_is_listed_whole_and_leaves_everything():
+    layer = nn.Linear(2, 3, rng=0)
+    before = layer.state_dict()
+    message = r"missing: bias\n  unexpected: other\n  wrongly shaped or typed: weight: \(3, 2\) float64 for \(2, 3\)"
+    with pytest.raises(ValueError, match=message):
+        layer.load_state_dict({"weight": np.zeros((3, 2)), "other": np.zeros(1)})
+    with pytest.raises(ValueError, match="wrongly shaped"):
+        layer.load_state_dict({"weight": np.zeros((3, 2))}, strict=False)
+    assert layer.load_state_dict({"bias": np.ones(3), "other": np.zeros(1)}, strict=False) == (["weight"], ["other"])
+    assert layer.bias.data.tolist() == [1, 1, 1]
+    np.testing.assert_array_equal(layer.weight.data, before["weight"])
+
+
 # ---- layers ------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("shape", [(4,), (5, 4), (2, 5, 4), (0, 4)])
 def test_linear_takes_any_shape_in_front(shape):
@@ -144,6 +212,87 @@ def test_linear_says_what_fits():
         layer(1.0)
 
 
+@pytest.mark.parametrize(
+    ("x", "message", "mended"),
+    [
+        (np.ones((2, 2)), r"np\.reshape\(x, \(-1, 4\)\)", lambda x: nn.Linear(4, 3)(np.reshape(x, (-1, 4)))),
+        (np.ones((2, 2)), r"Linear\(2, 3\)", lambda x: nn.Linear(2, 3)(x)),
+        (1.0, r"Linear\(1, 3\), and give it np\.reshape\(x, 1\)", lambda x: nn.Linear(1, 3)(np.reshape(x, 1))),
+    ],
+)
+def test_the_lines_that_linear_suggests_work(x, message, mended):
+    with pytest.raises(ValueError, match=message):
+        nn.Linear(4, 3)(x)
+    assert mended(x).shape[-1] == 3
+    with pytest.raises(ValueError, match=r"Linear\(4, 3\) got") as error:
+        nn.Linear(4, 3)(np.ones((2, 5)))
+    assert "reshape" not in str(error.value)  # ten entries make no rows of four
+
+
+def test_a_recurrent_layer_in_a_sequential_is_explained():
+    x = np.ones((1, 2, 2))
+    with pytest.raises(TypeError, match=r"got a tuple of 2\. Recurrent layers return .*lambda result: result\[0\]"):
+        nn.Sequential(nn.LSTM(2, 3), nn.Linear(3, 1))(x)
+    assert nn.Sequential(nn.LSTM(2, 3), lambda result: result[0], nn.Linear(3, 1))(x).shape == (1, 2, 1)
+    with pytest.raises(TypeError, match="matmul"):
+        nn.Linear(1, 1, bias=False)(np.array([["a"]]))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: nn.MultiHeadAttention(4, 2, 0.1),
+        lambda: nn.TransformerBlock(4, 2, 8, 0.1),
+        lambda: nn.LSTM(2, 3, 2),
+        lambda: nn.Embedding(5, 3, 0),
+        lambda: nn.Dropout(0.5, True),
+        lambda: nn.Linear(2, 3, True, 0),
+        lambda: nn.cross_entropy(np.ones((1, 2)), [0], "sum"),
+        lambda: nn.init.normal((2,), 0, 1, 7),
+    ],
+)
+def test_what_means_something_else_in_torch_must_be_named(make):
+    with pytest.raises(TypeError, match="positional argument"):
+        make()
+
+
+def test_names_are_those_of_torch():
+    assert nn.Linear(in_features=2, out_features=3).weight.shape == (2, 3)
+    assert nn.GRU(input_size=2, hidden_size=3).weight_ih.shape == (2, 9)
+    x = np.ones(2)
+    assert nn.Identity()(x) is x
+    with pytest.raises(AttributeError, match=r"no 'CrossEntropyLoss'\. Instead there is nn\.cross_entropy\("):
+        nn.CrossEntropyLoss  # noqa: B018
+    with pytest.raises(AttributeError, match=r"tinygrad_edu\.nn has no 'Mamba'\.$"):
+        nn.Mamba  # noqa: B018
+    named = [text.partition("(")[0] for text in nn._ELSEWHERE.values() if text.startswith("nn.")]
+    assert all(hasattr(nn, text.removeprefix("nn.").partition(",")[0]) for text in named)
+
+
+@pytest.mark.parametrize("make", [lambda: nn.Linear(-1, 3), lambda: nn.RNN(2, 1.5), lambda: nn.Embedding("5", 3)])
+def test_sizes_are_whole_numbers(make):
+    with pytest.raises(ValueError, match=r"a parameter of shape \(.*\) cannot be: every side must be a whole number"):
+        make()
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        *(nn.LeakyReLU(np.float64(0.2)), nn.ELU(np.float64(0.5)), nn.Dropout(np.float64(0.5), rng=0)),
+        *(nn.LayerNorm(3, eps=np.float64(1e-5)), nn.BatchNorm1d(3, np.float64(1e-5), np.float64(0.1))),
+        nn.BatchNorm1d(3, eps=np.float64(1e-5)).eval(),
+    ],
+)
+def test_settings_that_are_numpy_numbers_keep_float32(layer):
+    assert layer.astype(np.float32)(np.eye(3, dtype=np.float32)).dtype == np.float32
+
+
+def test_layers_take_lists():
+    image = [[[[1.0, -2.0]]]]
+    for layer in (nn.LeakyReLU(), nn.ReLU(), nn.MaxPool2d(1), nn.AvgPool2d(1), nn.Conv2d(1, 1, 1, rng=0)):
+        np.testing.assert_array_equal(np.shape(layer(image)), (1, 1, 1, 2))
+
+
 def test_linear_without_bias():
     layer = nn.Linear(2, 3, bias=False, rng=0)
     assert [name for name, _ in layer.named_parameters()] == ["weight"]
@@ -158,6 +307,15 @@ def test_sequential_takes_modules_and_functions():
     assert len(net) == 4
 
 
+def test_sequential_grows_and_refuses_what_cannot_be_called():
+    net = nn.Sequential(nn.Linear(2, 3, rng=0))
+    assert net.append(nn.Linear(3, 1, rng=1)) is net
+    assert net(np.ones((5, 2))).shape == (5, 1)
+    for given in ([nn.ReLU()], {"a": nn.ReLU()}, None):
+        with pytest.raises(TypeError, match=rf"one by one, and {type(given).__name__} is neither.*\*layers"):
+            nn.Sequential(given)
+
+
 def test_a_module_without_forward_says_so():
     with pytest.raises(NotImplementedError, match="Module has no forward"):
         nn.Module()(1)
@@ -169,6 +327,21 @@ def test_repr_shows_the_parts():
         "Sequential(\n  (0): Linear(4, 3)\n  (1): ReLU()\n"
         "  (2): Sequential(\n    (0): Linear(3, 4, bias=False)\n    (1): Tanh()\n  )\n)"
     )
+
+
+def test_repr_shows_settings_lists_functions_and_what_is_met_again():
+    shared = nn.Linear(2, 2)
+    net = nn.Sequential(shared, tg.relu, np.tanh, shared)
+    assert repr(net) == "Sequential(\n  (0): Linear(2, 2)\n  (1): relu\n  (2): np.tanh\n  (3): the same as (0)\n)"
+    attention = nn.MultiHeadAttention(4, 2, causal=True)
+    assert repr(attention) == "MultiHeadAttention(4, 2, causal=True\n  (out_proj): Linear(4, 4)\n)"
+    assert repr(Nested()) == (
+        "Nested(\n  (listed.1): Linear(2, 3)\n  (named.deep.down.1): Linear(1, 1, bias=False)\n  (parent): (…)\n)"
+    )
+    round_about = nn.Module()
+    round_about.parts = [nn.ReLU()]
+    round_about.parts.append(round_about.parts)
+    assert repr(round_about) == "Module(\n  (parts.0): ReLU()\n)"
 
 
 # ---- losses ------------------------------------------------------------------------------------------------------

@@ -152,6 +152,8 @@ def test_repr_shows_what_is_not_usual():
     [
         (lambda: nn.BatchNorm1d(3, eps=0), r"eps=0 must be positive"),
         (lambda: nn.BatchNorm1d(3, momentum=2), r"momentum=2"),
+        (lambda: nn.LayerNorm(3)(np.ones(())), r"A single number has none"),
+        (lambda: nn.LayerNorm((3, 4))(np.ones((4, 5))), r"for example LayerNorm\(5\)"),
         (lambda: nn.BatchNorm1d(3)(np.ones((1, 3))), r"\(1, 3\): in training.*at least two values.*model.eval\(\)"),
         (lambda: nn.BatchNorm2d(3)(np.ones((0, 3, 2, 2))), r"at least two values"),
         (lambda: nn.BatchNorm1d(3)(np.ones((5, 4))), r"\(5, 4\); it takes \(N, channels\) or .*with 3 channels"),
@@ -171,3 +173,10 @@ def test_a_refused_batch_leaves_the_running_statistics_alone():
         layer(np.ones((1, 3)))
     assert layer.running_mean.tolist() == [0, 0, 0]
     assert layer.running_var.tolist() == [1, 1, 1]
+
+
+def test_numbers_of_numpy_and_none_as_settings():
+    assert nn.LayerNorm(np.int64(3)).normalized_shape == (3,)
+    assert nn.Conv2d(4, 4, 3, groups=np.int64(2))(np.ones((1, 4, 5, 5))).shape == (1, 4, 3, 3)
+    with pytest.raises(TypeError, match=r"BatchNorm2d: momentum=None.*give a number from 0 to 1"):
+        nn.BatchNorm2d(3, momentum=None)

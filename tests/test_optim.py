@@ -73,13 +73,17 @@ def adagrad(lr, eps=1e-10, weight_decay=0.0):
     return step
 
 
-def rmsprop(lr, alpha=0.99, eps=1e-8, weight_decay=0.0):
-    """Tieleman and Hinton (2012), lecture 6.5: divide by the root of a running mean of the square."""
+def rmsprop(lr, alpha=0.99, eps=1e-8, weight_decay=0.0, momentum=0.0):
+    """Tieleman and Hinton (2012), lecture 6.5: divide by the root of a running mean of the square.
+
+    With momentum as PyTorch's documentation writes it: b ← μb + g/√v, w ← w − ηb.
+    """
 
     def step(t, w, g, memory):
         g = g + weight_decay * w
         memory["v"] = v = alpha * memory.get("v", 0) + (1 - alpha) * g**2
-        return w - lr * g / (np.sqrt(v) + eps)
+        memory["b"] = b = momentum * memory.get("b", 0) + g / (np.sqrt(v) + eps)
+        return w - lr * b
 
     return step
 
@@ -100,6 +104,7 @@ SETTINGS = [
     (Adagrad, adagrad, {"lr": 0.1, "eps": 0.1, "weight_decay": 0.3}),
     (RMSprop, rmsprop, {"lr": 0.03}),
     (RMSprop, rmsprop, {"lr": 0.03, "alpha": 0.5, "eps": 0.1, "weight_decay": 0.3}),
+    (RMSprop, rmsprop, {"lr": 0.01, "alpha": 0.9, "momentum": 0.7}),
 ]
 every_setting = pytest.mark.parametrize(("optimizer", "formula", "settings"), SETTINGS)
 
@@ -228,6 +233,7 @@ def test_gradients_that_have_a_graph_will_do():
         (AdamW, {"betas": (0.9, 1.0)}, r"betas\[1\]=1.0 is out of range"),
         (Adagrad, {"eps": -1}, "eps=-1 is out of range"),
         (RMSprop, {"alpha": 1}, "alpha=1 is out of range"),
+        (RMSprop, {"momentum": 1}, "momentum=1 is out of range"),
     ],
 )
 def test_bad_settings_are_refused(optimizer, settings, message):
@@ -240,6 +246,69 @@ def test_a_bad_learning_rate_is_refused_later_too():
     with pytest.raises(ValueError, match="lr=-1 is out of range"):
         optimizer.lr = -1
     assert optimizer.lr == 0.1
+
+
+def test_an_option_needs_its_name():
+    """By position PyTorch's next options (dampening, eps) would end in others here."""
+    for make in (
+        lambda p: SGD(p, 0.1, 0.9, 0.5),
+        lambda p: Adam(p, 0.1, (0.9, 0.99), 1e-6),
+        lambda p: AdamW(p, 0.1, (0.9, 0.99), 1e-6),
+        lambda p: Adagrad(p, 0.1, 0.5),
+        lambda p: RMSprop(p, 0.1, 0.5),
+    ):
+        with pytest.raises(TypeError, match="positional arguments"):
+            make(start(float))
+    assert SGD(start(float), 0.1, 0.9).param_groups[0]["momentum"] == 0.9
+    assert Adam(start(float), 0.1, (0.5, 0.6)).param_groups[0]["betas"] == (0.5, 0.6)
+    assert SGD(start(float)).lr == 1e-3
+
+
+@pytest.mark.parametrize("settings", [{"lr": True}, {"lr": None}, {"lr": 1j}, {"lr": 0.1, "weight_decay": np.True_}])
+def test_what_is_no_number_is_refused(settings):
+    with pytest.raises(TypeError, match="is not a number"):
+        SGD(start(float), **settings)
+
+
+def test_a_switch_is_on_or_off():
+    with pytest.raises(TypeError, match=r"nesterov=0\.5 is neither True nor False"):
+        SGD(start(float), lr=0.1, momentum=0.9, nesterov=0.5)
+    assert SGD(start(float), lr=0.1, momentum=0.9, nesterov=np.True_).param_groups[0]["nesterov"] is True
+
+
+def test_complex_parameters_are_refused():
+    z = tg.Tensor([1 + 2j, 3j], requires_grad=True)
+    with pytest.raises(TypeError, match=r"params\[1\], of shape \(2,\), is complex128.*re \+ 1j \* im"):
+        SGD([tg.Tensor(1.0, requires_grad=True), z], lr=0.1)
+
+
+def test_what_the_refusal_of_complex_parameters_advises_works():
+    re, im = tg.Tensor(1.0, requires_grad=True), tg.Tensor(2.0, requires_grad=True)
+    optimizer = SGD([re, im], lr=0.25)
+    (np.abs(re + 1j * im) ** 2).backward()  # |z|² has the slopes 2·re and 2·im
+    optimizer.step()
+    np.testing.assert_allclose([re.item(), im.item()], [0.5, 1.0], rtol=1e-12)
+
+
+def test_a_model_in_place_of_its_parameters_is_turned_round():
+    net = tg.nn.Linear(2, 2, rng=0)
+    for wrong in (net, [{"params": net}]):
+        with pytest.raises(TypeError, match=r"params is a Linear; pass model\.parameters\(\)"):
+            SGD(wrong, lr=0.1)
+
+
+@pytest.mark.parametrize(
+    ("name", "instead"),
+    [
+        ("lr_scheduler", r"lr=tg\.optim\.schedules\.cosine"),
+        ("clip_grad_norm_", r"tg\.optim\.clip_grad_norm\("),
+        ("clip_grad_value_", r"tg\.optim\.clip_grad_value\("),
+        ("Adamw", r"has no 'Adamw'\.$"),
+    ],
+)
+def test_pytorchs_names_lead_to_those_here(name, instead):
+    with pytest.raises(AttributeError, match=instead):
+        getattr(tg.optim, name)
 
 
 def test_bad_parameters_are_refused():
@@ -529,3 +598,29 @@ def test_a_copy_goes_its_own_way():
     train(twin, twin_params, 3)
     for p, q in zip(params, twin_params):
         np.testing.assert_array_equal(p.data, q.data)
+
+
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
+@pytest.mark.parametrize("order", [[0, 1, 2], [2, 1, 0], [1, 2, 0]])
+def test_optimizers_that_share_parameters_can_be_copied_together(duplicate, order):
+    """Whichever comes first packs what it moves; the others find some of their parameters apart."""
+    params = start(float)
+    optimizers = [Adam(params, lr=0.1), SGD(params[1:3], lr=0.02, momentum=0.9), RMSprop(params[2:], lr=0.01)]
+    optimizers = [optimizers[i] for i in order]
+
+    def go_on(params, optimizers):
+        for _ in range(3):
+            for p in params:
+                p.grad = None
+            bowl(params).backward()
+            for optimizer in optimizers:
+                optimizer.step()
+
+    go_on(params, optimizers)
+    twins, twin_params = duplicate((optimizers, params))
+    go_on(params, optimizers)
+    go_on(twin_params, twins)
+    for p, q in zip(params, twin_params):
+        np.testing.assert_array_equal(p.data, q.data)
+    for one, other in zip(optimizers, twins):
+        assert_same_state(one.state_dict(), other.state_dict())

@@ -147,15 +147,63 @@ def test_a_schedule_that_gives_no_rate_is_refused_before_anything_moves(rate):
     assert w.item() == 0.9
 
 
+@pytest.mark.parametrize("rate", [None, "0.5", True, 1j, np.ones(2), tg.Tensor(0.1)])
+def test_a_schedule_that_gives_no_number_is_refused_before_anything_moves(rate):
+    w = tg.Tensor([1.0], requires_grad=True)
+    optimizer = SGD([w], lr=lambda step: 0.1 if step < 1 else rate)
+    w.grad = np.array([1.0])
+    optimizer.step()
+    with pytest.raises(TypeError, match=r"at step 1 the schedule's lr=.* is not a number"):
+        optimizer.step()
+    assert w.item() == 0.9
+
+
+@pytest.mark.parametrize(("rate", "error"), [(None, TypeError), (-1.0, ValueError)])
+def test_a_schedule_that_is_refused_is_not_in_force(rate, error):
+    optimizer = SGD([tg.Tensor([1.0], requires_grad=True)], lr=0.1)
+    with pytest.raises(error, match="at step 0 the schedule's lr="):
+        optimizer.lr = lambda step: rate
+    assert optimizer.lr == optimizer.param_groups[0]["lr"] == 0.1
+
+
+def test_a_schedule_is_asked_with_plain_numbers():
+    """It may keep them, and compute with them as Python does: 10 to the power of a negative array entry is refused."""
+    w = tg.Tensor([1.0], requires_grad=True)
+    w.grad = np.array([1.0])
+    asked = []
+
+    def schedule(step):
+        asked.append(step)
+        return 0.1 * 10 ** -(step // 2)
+
+    optimizer = SGD([w], lr=schedule)
+    rates = []
+    for _ in range(4):
+        optimizer.step()
+        rates.append(optimizer.lr)
+    assert asked == [0, 0, 1, 2, 3]  # once when it is made
+    assert {type(step) for step in asked} == {int}
+    assert rates == pytest.approx([0.1, 0.1, 0.01, 0.01])
+
+
 # ---- reduce on plateau -----------------------------------------------------------------------------------------------
 def test_a_plateau_cuts_the_rate():
-    """Worked out by hand: patience 1 bears one report without progress, the second one cuts."""
+    """Worked out by hand: patience 1 bears one report without progress, the second one cuts, to 0.25 at the lowest."""
     schedule = ReduceOnPlateau(0.8, factor=0.5, patience=1, lowest=0.25)
     losses = [3.0, 2.0, 2.0, 2.0, 2.0, 1.9999, 1.0, 1.0, 1.0, float("nan"), 1.0, 1.0]
-    rates = [0.8, 0.8, 0.8, 0.4, 0.4, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2]
+    rates = [0.8, 0.8, 0.8, 0.4, 0.4, 0.25, 0.25, 0.25, 0.25, 0.25, 0.25, 0.25]
     for loss, rate in zip(losses, rates):
         schedule.report(loss)
         assert schedule(0) == pytest.approx(rate), loss
+
+
+def test_a_plateau_never_raises_a_rate():
+    """Where the schedule itself is below `lowest`, that is the rate."""
+    schedule = ReduceOnPlateau(exponential(1.0, 0.5), factor=0.5, patience=0, lowest=0.3)
+    np.testing.assert_allclose(schedule(np.arange(4)), [1, 0.5, 0.25, 0.125])
+    schedule.report(1.0)
+    schedule.report(1.0)
+    np.testing.assert_allclose(schedule(np.arange(4)), [0.5, 0.3, 0.25, 0.125])
 
 
 @pytest.mark.parametrize("losses", [[-1.0, -2.0, -3.0], [1.0, 0.0, -1.0], [tg.Tensor(2.0), np.float32(1), 0]])
@@ -232,6 +280,11 @@ def test_a_state_with_a_plateau_needs_one():
         (lambda: one_cycle(0.1, steps=9, rise=1), "rise=1 is out of range"),
         (lambda: ReduceOnPlateau(0.1, factor=1), "factor=1 is out of range"),
         (lambda: ReduceOnPlateau(0.1, patience=-1), "patience=-1 is out of range"),
+        (lambda: step_decay(0.1, every=2.5), "every=2.5 is not a whole number"),
+        (lambda: cosine(0.1, steps=10.5), "steps=10.5 is not a whole number"),
+        (lambda: warmup(0.1, steps=1.5), "steps=1.5 is not a whole number"),
+        (lambda: one_cycle(0.1, steps=np.float64(9.5)), "steps=9.5 is not a whole number"),
+        (lambda: ReduceOnPlateau(0.1, patience=0.5), "patience=0.5 is not a whole number"),
     ],
 )
 def test_bad_schedules_are_refused(make, message):

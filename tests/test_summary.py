@@ -57,6 +57,7 @@ def test_what_is_shared_counts_once():
         Layer("", "Odd", outputs, 7),
         Layer("shared", "Linear", "(2, 6, 3) or (3,)", 12),
         Layer("tied", "Linear", "", 3),
+        Layer("again", "= shared", "", 0),
         Layer("memory", "LSTM", outputs, lstm),
     )
     assert table.parameters == 12 + 7 + 3 + lstm == sum(p.size for p in Odd().parameters())
@@ -96,7 +97,7 @@ def test_it_fits_into_the_terminal(width):
     lines = text.split("\n")
     assert max(map(len, lines)) <= max(width, 36)
     assert lines[0].split() == ["layer", "kind", "output", "parameters"]
-    assert [line.split()[-1] for line in lines[2:6]] == ["7", "12", "3", "144"]
+    assert [line.split()[-1] for line in lines[2:6]] == ["7", "12", "3", "-"]
     assert lines[-2:] == ["10 numbers in buffers", "1.4 kB of memory"]
     if width == 120:
         assert "…" not in text
@@ -123,3 +124,50 @@ def test_large_numbers_are_readable():
     model = nn.Linear(1000, 2000, rng=0)
     assert "2,002,000" in summary(model).text(80)
     assert str(summary(model)).endswith("16.0 MB of memory")
+
+
+def test_what_a_model_keeps_is_as_it_was():
+    class Keeping(nn.Module):
+        def __init__(self):
+            self.layer, self.norm = nn.Linear(2, 2, rng=0), nn.BatchNorm1d(2)
+            self.calls = np.zeros(())
+
+        def forward(self, x):
+            self.calls += 1
+            self.hidden = self.norm(self.layer(x))
+            self.last = self.hidden.data
+            return np.tanh(self.hidden)
+
+    model = Keeping()
+    model.norm.eval()
+    for calls in range(2):
+        assert summary(model, np.ones((4, 2))).layers[0].output == "(4, 2)"
+        assert hasattr(model, "hidden") == bool(calls)
+        assert model.calls == calls
+        assert (model.training, model.norm.training) == (True, False)
+        model(np.ones((1, 2)))
+        hidden = model.hidden
+        summary(model, np.ones((4, 2)))
+        assert model.hidden is hidden
+
+
+def test_functions_and_modules_in_lists_have_their_lines():
+    class Listed(nn.Module):
+        def __init__(self):
+            self.parts = [nn.Linear(2, 3, rng=0), np.tanh]
+            self.me = self
+
+        def forward(self, x):
+            return self.parts[1](self.parts[0](x))
+
+    assert summary(Listed(), np.ones(2)).layers == (
+        Layer("", "Listed", "(3,)", 0),
+        Layer("parts.0", "Linear", "(3,)", 9),
+        Layer("parts.1", "np.tanh", "", 0),
+        Layer("me", "= the model", "", 0),
+    )
+
+
+def test_a_shape_is_no_example():
+    with pytest.raises(TypeError, match=r"write summary\(model, np\.zeros\(\(10, 4\)\)\)"):
+        summary(nn.Linear(4, 3), (10, 4))

@@ -1,7 +1,9 @@
 """tinygrad_edu: a small autodiff engine to read, to trust and to build small networks with. Pure Python on NumPy."""
 
-from tinygrad_edu import data, nn, optim, plot, rules, train
+from tinygrad_edu import data, lessons, nn, optim, plot, rules, train
 from tinygrad_edu.accumulate import AccumulationWarning
+from tinygrad_edu.compile import CompileError, compile
+from tinygrad_edu.draw import draw
 from tinygrad_edu.explain import explain
 from tinygrad_edu.finite_differences import numerical_gradient
 from tinygrad_edu.functions import (
@@ -30,12 +32,15 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AccumulationWarning",
+    "CompileError",
     "History",
     "Tensor",
+    "compile",
     "composition",
     "compute",
     "data",
     "derivative",
+    "draw",
     "elementwise_grad",
     "elu",
     "explain",
@@ -48,6 +53,7 @@ __all__ = [
     "jacobian",
     "jvp",
     "leaky_relu",
+    "lessons",
     "load",
     "load_checkpoint",
     "load_metadata",

@@ -7,6 +7,8 @@ from typing import Any
 
 __all__ = ["need"]
 
+SOLD_AS = {"sklearn": "scikit-learn"}
+
 
 def need(package: str, extra: str, purpose: str) -> Any:
     """Import a package of an extra.
@@ -20,7 +22,7 @@ def need(package: str, extra: str, purpose: str) -> Any:
         The module.
 
     Raises:
-        ImportError: it is not installed.
+        ImportError: it is not installed; or it is, but broken, and then the error is its own.
 
     Example:
         >>> from tinygrad_edu.extras import need
@@ -28,10 +30,14 @@ def need(package: str, extra: str, purpose: str) -> Any:
         Traceback (most recent call last):
         ImportError: A picture needs the package nosuch; install it with: pip install 'tinygrad-edu[plot]'
     """
+    name = package.partition(".")[0]
     try:
-        return importlib.import_module(package)
-    except ImportError:
-        name = package.partition(".")[0]
+        importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name != name:  # something that it needs itself: to install it again may not help
+            raise
         raise ImportError(
-            f"{purpose} needs the package {name}; install it with: pip install 'tinygrad-edu[{extra}]'"
+            f"{purpose} needs the package {SOLD_AS.get(name, name)}; "
+            f"install it with: pip install 'tinygrad-edu[{extra}]'"
         ) from None
+    return importlib.import_module(package)

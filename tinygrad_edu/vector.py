@@ -36,10 +36,6 @@ class Run:
         self.vector = vector
         self.told = told
 
-    def leaves(self) -> list[Any]:
-        """Where the parameters' gradients are: the same as `parameter.grad`, without a property's detour."""
-        return [parameter.node for parameter in self.parameters]
-
     def gradient(self) -> NDArray[Any]:
         """The gradients of all parameters as one (n,) array; that of a single parameter is not copied.
 
@@ -76,10 +72,17 @@ class Run:
             part = slice(start, start + BLOCK)
             yield self.vector[part], gradient[part], {name: _part(value, part) for name, value in self.told.items()}
 
-    def rebind(self) -> None:
-        """Take up the parameters where they are now: copying or unpickling gives each memory of its own."""
-        pack(self.parameters)
-        (self.vector,) = (run.vector for run in runs(self.parameters))
+    def rebind(self) -> list[Run]:
+        """This run with the parameters where they are now, for copying or unpickling gives each memory of its own.
+
+        It is cut where they do not follow each other any more: another optimizer may have packed some of them before.
+        """
+        found = runs(pack(self.parameters))
+        number = {id(parameter): i for i, run in enumerate(found) for parameter in run.parameters}
+        pieces = self.split(lambda parameter: number[id(parameter)])
+        for piece, run in zip(pieces, found):
+            piece.vector = run.vector
+        return pieces
 
     def places(self) -> list[slice]:
         """Where in the vector each parameter is."""
@@ -99,7 +102,7 @@ class Run:
 
 def _part(value: Any, part: slice) -> Any:
     """Of an array with entries these, of everything else all."""
-    return value[part] if isinstance(value, np.ndarray) and value.ndim else value
+    return value[part] if getattr(value, "ndim", 0) else value
 
 
 def pack(parameters: Iterable[Tensor]) -> list[Tensor]:

@@ -111,7 +111,7 @@ class Trained:
 
     def scaled(self, x: Any) -> Any:
         """What the network takes, in its dtype."""
-        return (x if self.scaler is None else self.scaler(x)).astype(self.settings.dtype)
+        return (x if self.scaler is None else self.scaler.transform(x)).astype(self.settings.dtype)
 
     def predict(self, x: Any) -> Any:
         """For samples as in the data: (n, classes) logits; or (n, 1) quantities in their own unit."""
@@ -120,7 +120,7 @@ class Trained:
         with no_grad():
             found = np.concatenate([np.asarray(self.model(x[i : i + PIECE])) for i in range(0, len(x), PIECE)])
         found = found.astype(float)
-        return found if self.target_scaler is None else self.target_scaler.inverse(found)
+        return found if self.target_scaler is None else self.target_scaler.inverse_transform(found)
 
     def measure(self, x: Any, y: Any) -> dict[str, float]:
         """Of classes loss (cross-entropy) and accuracy; of quantities loss (mean squared error), its root, and R².

@@ -43,7 +43,9 @@ def need(package: str, purpose: str) -> None:
     """Raise Unavailable, in one sentence with the command that helps, if an optional package is missing."""
     try:
         importlib.import_module(package)
-    except ImportError:
+    except ModuleNotFoundError as error:
+        if error.name != package.partition(".")[0]:
+            raise  # it is there, but broken
         install = "pip install 'tinygrad-edu[cli]'"
         raise Unavailable(f"{purpose} needs the package {package}; install it with: {install}") from None
 

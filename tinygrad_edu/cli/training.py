@@ -99,7 +99,7 @@ class Training:
         """A part as the network takes it, scaled."""
         x, y = self.parts[part]
         scaler = self.trained.target_scaler
-        return self.trained.scaled(x), y if scaler is None else scaler(y).astype(self.settings.dtype)
+        return self.trained.scaled(x), y if scaler is None else scaler.transform(y).astype(self.settings.dtype)
 
     def loss(self, prediction: Any, target: Any) -> Any:
         """What is made small."""

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_edu.rules.reductions import as_array
+from tinygrad_edu.generators import load_generator
 
-__all__ = ["Batches", "batches", "same_length"]
+__all__ = ["Batches", "batches", "same_length", "samples"]
 
 
 class Batches:
@@ -23,7 +23,8 @@ class Batches:
         x: inputs, samples along the first axis.
         y: targets, as many.
         batch_size: samples in a batch; the last one may be smaller.
-        shuffle: whether to go through the samples in random order; otherwise batches are slices in the given order.
+        shuffle: whether to go through the samples in random order; otherwise batches are slices in the given order:
+            views of your data, and so read-only.
         rng: a NumPy Generator or a seed; the same seed gives the same orders.
         drop_last: leave out the last batch if it is smaller.
 
@@ -66,14 +67,15 @@ class Batches:
 
     def __iter__(self) -> Iterator[tuple[Any, Any]]:
         order = self.rng.permutation(len(self.x)) if self.shuffle else None
+        x, y = _read_only(self.x), _read_only(self.y)
         for k in range(len(self)):
             place = slice(k * self.batch_size, (k + 1) * self.batch_size)
             chosen = place if order is None else order[place]
-            yield self.x[chosen], self.y[chosen]
+            yield x[chosen], y[chosen]
 
     def state_dict(self) -> dict[str, Any]:
-        """The state of the generator, of numbers, strings, lists and dicts: what JSON can hold."""
-        return {"rng": _plain(self.rng.bit_generator.state)}
+        """The state of the generator."""
+        return {"rng": self.rng.bit_generator.state}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over what `state_dict` returned: the next epoch's order is the one that was to come next.
@@ -81,15 +83,7 @@ class Batches:
         Raises:
             ValueError: this is not the state of a generator of this kind; nothing was changed.
         """
-        kind = type(self.rng.bit_generator).__name__
-        try:
-            np.random.Generator(type(self.rng.bit_generator)()).bit_generator.state = state["rng"]
-            self.rng.bit_generator.state = state["rng"]
-        except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(
-                f"batches: this state does not fit: it must be of a generator of the kind {kind}, as from state_dict() "
-                f"of batches with such a one ({error})."
-            ) from None
+        load_generator(self.rng, state.get("rng"))
 
 
 batches = Batches  # called, it reads as what it gives
@@ -97,7 +91,7 @@ batches = Batches  # called, it reads as what it gives
 
 def same_length(name: str, x: Any, y: Any) -> tuple[Any, Any]:
     """Both as arrays; ValueError if there are no samples, or if they are not as many as the targets."""
-    x, y = as_array(x), as_array(y)
+    x, y = samples(x), samples(y)
     if not x.ndim or not y.ndim or len(x) != len(y):
         raise ValueError(
             f"{name}: x has shape {x.shape} and y {y.shape}; their first axes are the samples and must be equally long."
@@ -107,8 +101,17 @@ def same_length(name: str, x: Any, y: Any) -> tuple[Any, Any]:
     return x, y
 
 
-def _plain(state: Any) -> Any:
-    """Arrays as lists, however deep in dicts: some generators keep arrays."""
-    if isinstance(state, dict):
-        return {name: _plain(value) for name, value in state.items()}
-    return state.tolist() if isinstance(state, np.ndarray) else state
+def samples(a: Any) -> Any:
+    """Arrays that speak NumPy's protocols (NumPy's, Dask's, Tensors) as they are; anything else as a NumPy array.
+
+    A table of pandas would look up labels where an array counts places.
+    """
+    return a if hasattr(type(a), "__array_function__") else np.asarray(a)
+
+
+def _read_only(a: Any) -> Any:
+    """The same memory; whoever writes to a slice of it would change the data of every epoch to come."""
+    if isinstance(a, np.ndarray):
+        a = a.view()
+        a.flags.writeable = False
+    return a

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tinygrad_edu.data.batches import samples
 from tinygrad_edu.rules.elementwise import cast
-from tinygrad_edu.rules.reductions import as_array
 
 __all__ = ["MinMaxScaler", "Scaler", "Standardizer"]
 
@@ -44,38 +45,52 @@ class Scaler:
         with np.errstate(over="ignore", invalid="ignore"):
             offset, scale = self.measure(x, low, high)
         self._check(np.stack([offset, scale]), "has values so large that their spread overflows; divide it first")
-        self.offset, self.scale = offset, np.where(low == high, 1.0, scale)
+        self.offset, self.scale = offset, np.where(scale == 0, 1.0, scale)  # constant, or so near that 0 is all it has
         return self
 
-    def __call__(self, x: Any) -> Any:
-        """The scaled data, in the dtype of x (whole numbers become float64); a constant column becomes 0."""
+    def transform(self, x: Any) -> Any:
+        """The scaled data, in the dtype of x (whole numbers become float64); a constant column becomes 0.
+
+        Raises:
+            RuntimeError: not fitted yet.
+            ValueError: samples of another shape, or a column holds NaN or inf.
+        """
         x, offset, scale = self._ready(x)
         self._check(x, NOT_FINITE)
         return cast((x - offset) / scale, x.dtype)
 
-    def inverse(self, x: Any) -> Any:
+    def fit_transform(self, x: Any) -> Any:
+        """Measure the training data and scale it; then `transform` the rest."""
+        return self.fit(x).transform(x)
+
+    def inverse_transform(self, x: Any) -> Any:
         """Back to the original units."""
         x, offset, scale = self._ready(x)
         return cast(x * scale + offset, x.dtype)
 
-    def state_dict(self) -> dict[str, NDArray[np.float64]]:
-        """What was measured: `offset` and `scale`, one number a column."""
-        offset, scale = self._fitted()
-        return {"offset": offset.copy(), "scale": scale.copy()}
+    def state_dict(self) -> dict[str, Any]:
+        """The kind of scaler and what was measured: `offset` and `scale`, one number a column; None before `fit`."""
+        return {"kind": type(self).__name__, "offset": copy(self.offset), "scale": copy(self.scale)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over what `state_dict` returned.
 
         Raises:
-            ValueError: names or shapes do not fit; nothing was changed.
+            ValueError: it is of another kind of scaler, or of none; nothing was changed.
         """
-        arrays = {name: np.array(value, dtype=float) for name, value in state.items()}
-        if arrays.keys() != {"offset", "scale"} or arrays["offset"].shape != arrays["scale"].shape:
-            raise ValueError(
-                f"{type(self).__name__}: a state holds offset and scale, equally long, but this one has "
-                f"{ {name: array.shape for name, array in arrays.items()} }."
-            )
-        self.offset, self.scale = arrays["offset"], arrays["scale"]
+        name = type(self).__name__
+        if state.keys() != self.state_dict().keys() or state["kind"] != name:
+            raise ValueError(f"{name}: this is not the state of one, but of {state.get('kind', 'something else')}.")
+        offset, scale = state["offset"], state["scale"]
+        if offset is not None or scale is not None:
+            offset, scale = np.array(offset, dtype=float), np.array(scale, dtype=float)
+            if offset.shape != scale.shape or not np.isfinite([offset, scale]).all() or not (scale > 0).all():
+                raise ValueError(f"{name}: offset and scale must be finite and equally long, scale above 0: {state}.")
+        self.offset, self.scale = offset, scale
+
+    def __repr__(self) -> str:
+        inside = "not fitted" if self.offset is None else f"samples of shape {self.offset.shape}"
+        return f"{type(self).__name__}({inside})"
 
     def _fitted(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         if self.offset is None or self.scale is None:
@@ -85,7 +100,7 @@ class Scaler:
     def _ready(self, x: Any) -> tuple[Any, NDArray[np.float64], NDArray[np.float64]]:
         """Data as floats, offset and scale, after checking that they fit."""
         offset, scale = self._fitted()
-        x = as_array(x)
+        x = samples(x)
         if not x.ndim or x.shape[1:] != offset.shape:
             raise ValueError(
                 f"{type(self).__name__} was fitted to samples of shape {offset.shape}, but x has shape {x.shape}: its "
@@ -106,11 +121,11 @@ class Standardizer(Scaler):
 
     Example:
         >>> import numpy as np, tinygrad_edu as tg
-        >>> scale = tg.data.Standardizer().fit(np.array([[1.0, 7.0], [3.0, 7.0]]))
-        >>> scale(np.array([[1.0, 7.0], [5.0, 8.0]]))
+        >>> scaler = tg.data.Standardizer().fit(np.array([[1.0, 7.0], [3.0, 7.0]]))
+        >>> scaler.transform(np.array([[1.0, 7.0], [5.0, 8.0]]))
         array([[-1.,  0.],
                [ 3.,  1.]])
-        >>> scale.inverse(np.array([[3.0, 1.0]]))
+        >>> scaler.inverse_transform(np.array([[3.0, 1.0]]))
         array([[5., 8.]])
     """
 
@@ -123,8 +138,8 @@ class MinMaxScaler(Scaler):
 
     Example:
         >>> import numpy as np, tinygrad_edu as tg
-        >>> scale = tg.data.MinMaxScaler().fit(np.array([0.0, 4.0]))
-        >>> scale(np.array([1.0, 8.0]))
+        >>> scaler = tg.data.MinMaxScaler().fit(np.array([0.0, 4.0]))
+        >>> scaler.transform(np.array([1.0, 8.0]))
         array([0.25, 2.  ])
     """
 

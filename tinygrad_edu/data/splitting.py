@@ -33,6 +33,7 @@ def split(
         A pair (x, y) for every fraction; every sample is in exactly one.
 
     Raises:
+        TypeError: `stratify` is something else than True or False.
         ValueError: lengths differ, the fractions do not add up to 1, a part would be empty, or a class has fewer
             samples than there are parts.
 
@@ -43,6 +44,8 @@ def split(
         >>> [np.bincount(labels).tolist() for _, labels in (train, validation, test)]
         [[30, 30], [10, 10], [10, 10]]
     """
+    if not isinstance(stratify, bool):
+        raise TypeError("split: write stratify=True; the classes are those of y.")
     x, y = same_length("split", x, y)
     shares = np.array(fractions, dtype=float)
     if shares.ndim != 1 or not (shares > 0).all() or abs(shares.sum() - 1) > 1e-9:

@@ -1,5 +1,34 @@
 """The lessons, one file each: plain functions that compute what a lesson shows. Nothing here prints."""
 
-from tinygrad_edu.lessons import flip
+from tinygrad_edu.lessons import (
+    brightness,
+    checking,
+    curves,
+    downhill,
+    engine,
+    exam,
+    flip,
+    guessing,
+    losses,
+    one_weight,
+)
+from tinygrad_edu.lessons.curves import Diagnosis, diagnose
+from tinygrad_edu.lessons.grading import Grade, exercises, grade
 
-__all__ = ["flip"]
+__all__ = [
+    "Diagnosis",
+    "Grade",
+    "brightness",
+    "checking",
+    "curves",
+    "diagnose",
+    "downhill",
+    "engine",
+    "exam",
+    "exercises",
+    "flip",
+    "grade",
+    "guessing",
+    "losses",
+    "one_weight",
+]

@@ -149,7 +149,7 @@ def _train(
     (x, y), (x_test, y_test) = split(*digits(np.float32), (0.8, 0.2), stratify=True, rng=rng)
     if scale:
         scaler = Standardizer().fit(x)
-        x, x_test = scaler(x), scaler(x_test)
+        x, x_test = scaler.transform(x), scaler.transform(x_test)
     model = network(rng).astype(np.float32)
     data = batches(x, y, recipe.batch_size, rng=rng)
     optimizer = Adam(model.parameters(), lr=one_cycle(recipe.lr, recipe.epochs * len(data)))

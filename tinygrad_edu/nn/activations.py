@@ -8,6 +8,7 @@ import numpy as np
 
 from tinygrad_edu.functions import elu, gelu, leaky_relu, log_softmax, relu, sigmoid, silu, softmax, softplus
 from tinygrad_edu.nn.module import Module
+from tinygrad_edu.rules.reductions import as_array
 
 __all__ = [
     *("ELU", "GELU", "LeakyReLU", "LogSoftmax", "ReLU", "SiLU"),
@@ -25,7 +26,7 @@ class ReLU(Module):
     """
 
     def forward(self, x: Any) -> Any:
-        """X of any shape → the same shape."""
+        """Any shape → the same shape."""
         return relu(x)
 
 
@@ -43,18 +44,18 @@ class LeakyReLU(Module):
     """
 
     def __init__(self, negative_slope: float = 0.01) -> None:
-        self.negative_slope = negative_slope
+        self.negative_slope = float(negative_slope)  # a NumPy number would make float32 arrays float64
 
     def forward(self, x: Any) -> Any:
-        """X of any shape → the same shape."""
-        return leaky_relu(x, self.negative_slope)
+        """Any shape → the same shape."""
+        return leaky_relu(as_array(x), self.negative_slope)
 
     def _describe(self) -> str:
         return f"negative_slope={self.negative_slope}"
 
 
 class ELU(Module):
-    """X, and below 0 alpha * (exp(x) - 1); see `tinygrad_edu.functions.elu`.
+    """x where it is positive, and alpha * (exp(x) - 1) below 0; see `tinygrad_edu.functions.elu`.
 
     Args:
         alpha: minus the value that large negative x approach.
@@ -67,10 +68,10 @@ class ELU(Module):
     """
 
     def __init__(self, alpha: float = 1.0) -> None:
-        self.alpha = alpha
+        self.alpha = float(alpha)
 
     def forward(self, x: Any) -> Any:
-        """X of any shape → the same shape."""
+        """Any shape → the same shape."""
         return elu(x, self.alpha)
 
     def _describe(self) -> str:
@@ -98,7 +99,7 @@ class GELU(Module):
         self.approximate = approximate
 
     def forward(self, x: Any) -> Any:
-        """X of any shape → the same shape."""
+        """Any shape → the same shape."""
         return gelu(x, self.approximate)
 
     def _describe(self) -> str:
@@ -106,7 +107,7 @@ class GELU(Module):
 
 
 class SiLU(Module):
-    """X * sigmoid(x), entry by entry; see `tinygrad_edu.functions.silu`.
+    """x * sigmoid(x), entry by entry; see `tinygrad_edu.functions.silu`.
 
     Example:
         >>> import numpy as np
@@ -116,7 +117,7 @@ class SiLU(Module):
     """
 
     def forward(self, x: Any) -> Any:
-        """X of any shape → the same shape."""
+        """Any shape → the same shape."""
         return silu(x)
 
 
@@ -131,7 +132,7 @@ class Softplus(Module):
     """
 
     def forward(self, x: Any) -> Any:
-        """X of any shape → the same shape."""
+        """Any shape → the same shape."""
         return softplus(x)
 
 
@@ -145,7 +146,7 @@ class Sigmoid(Module):
     """
 
     def forward(self, x: Any) -> Any:
-        """X of any shape → the same shape."""
+        """Any shape → the same shape."""
         return sigmoid(x)
 
 
@@ -159,7 +160,7 @@ class Tanh(Module):
     """
 
     def forward(self, x: Any) -> Any:
-        """X of any shape → the same shape."""
+        """Any shape → the same shape."""
         return np.tanh(x)
 
 
@@ -182,7 +183,7 @@ class Softmax(Module):
         self.dim = dim
 
     def forward(self, x: Any) -> Any:
-        """X of any shape → the same shape."""
+        """Any shape → the same shape."""
         return softmax(x, self.dim)
 
     def _describe(self) -> str:
@@ -203,5 +204,5 @@ class LogSoftmax(Softmax):
     """
 
     def forward(self, x: Any) -> Any:
-        """X of any shape → the same shape."""
+        """Any shape → the same shape."""
         return log_softmax(x, self.dim)

@@ -70,7 +70,7 @@ class MultiHeadAttention(Module):
     """
 
     def __init__(
-        self, embed_dim: int, num_heads: int, causal: bool = False, rng: np.random.Generator | int | None = None
+        self, embed_dim: int, num_heads: int, *, causal: bool = False, rng: np.random.Generator | int | None = None
     ) -> None:
         if num_heads < 1 or embed_dim % num_heads:
             raise ValueError(
@@ -86,12 +86,12 @@ class MultiHeadAttention(Module):
         self.out_proj.bias = Tensor(np.zeros(embed_dim), requires_grad=True)
 
     def forward(self, x: Any) -> Any:
-        """x: (…, time, embed_dim) → the same shape. ValueError if x has another number of features."""
+        """x: (…, time, embed_dim) → the same shape. ValueError if x does not fit."""
         shape, embed_dim = np.shape(x), self.in_proj_weight.shape[0]
-        if len(shape) < 2 or shape[-1] != embed_dim:
+        if len(shape) < 2 or shape[-1] != embed_dim or not shape[-2]:
             raise ValueError(
                 f"MultiHeadAttention({embed_dim}, {self.num_heads}) got x of shape {shape}; it takes "
-                f"(…, time, {embed_dim})."
+                f"(…, time, {embed_dim}), with at least one step of time."
             )
         projected = linear(x, self.in_proj_weight, self.in_proj_bias)
         heads = (*shape[:-1], self.num_heads, embed_dim // self.num_heads)
@@ -134,6 +134,7 @@ class TransformerBlock(Module):
         self,
         embed_dim: int,
         num_heads: int,
+        *,
         hidden: int | None = None,
         causal: bool = False,
         dropout: float = 0.0,
@@ -142,11 +143,11 @@ class TransformerBlock(Module):
         rng = np.random.default_rng(rng)
         hidden = 4 * embed_dim if hidden is None else hidden
         self.norm1 = LayerNorm(embed_dim)
-        self.self_attn = MultiHeadAttention(embed_dim, num_heads, causal, rng)
+        self.self_attn = MultiHeadAttention(embed_dim, num_heads, causal=causal, rng=rng)
         self.norm2 = LayerNorm(embed_dim)
         self.linear1 = Linear(embed_dim, hidden, rng=rng)
         self.linear2 = Linear(hidden, embed_dim, rng=rng)
-        self.dropout = Dropout(dropout, rng)
+        self.dropout = Dropout(dropout, rng=rng)
 
     def forward(self, x: Any) -> Any:
         """x: (…, time, embed_dim) → the same shape."""

@@ -12,6 +12,7 @@ import numpy as np
 
 from tinygrad_edu.functions import log_softmax, relu, softmax, softplus
 from tinygrad_edu.nn.losses import as_floats, paired, reduced
+from tinygrad_edu.rules.checks import refuse
 from tinygrad_edu.rules.reductions import as_array
 from tinygrad_edu.rules.strong_zero import over, times
 from tinygrad_edu.rules.table import derivative, primitive
@@ -33,7 +34,7 @@ _quietly = np.errstate(divide="ignore", invalid="ignore")
 
 
 # ---- yes or no ---------------------------------------------------------------------------------------------------
-def binary_cross_entropy(prediction: Any, target: Any, reduction: str = "mean") -> Any:
+def binary_cross_entropy(prediction: Any, target: Any, *, reduction: str = "mean") -> Any:
     """−target log(prediction) − (1 − target) log(1 − prediction): the surprise at a yes or a no.
 
     Where the network ends in a sigmoid, leave that out and take `binary_cross_entropy_with_logits`, which keeps every
@@ -85,7 +86,9 @@ def _truth_slope(g: Any, prediction: Any) -> Any:
 derivative(bernoulli_cross_entropy, prediction=_chance_slope, target=_truth_slope)
 
 
-def binary_cross_entropy_with_logits(logits: Any, target: Any, reduction: str = "mean", pos_weight: Any = None) -> Any:
+def binary_cross_entropy_with_logits(
+    logits: Any, target: Any, *, reduction: str = "mean", pos_weight: Any = None
+) -> Any:
     """`binary_cross_entropy(sigmoid(logits), target)`, exact for logits of any size.
 
     target × softplus(−logits) + (1 − target) × softplus(logits), in which nothing cancels.
@@ -99,6 +102,7 @@ def binary_cross_entropy_with_logits(logits: Any, target: Any, reduction: str = 
 
     Raises:
         ValueError: the shapes differ, a target is not between 0 and 1, or the mean of no entries is asked for.
+        TypeError: a pos_weight that requires gradients.
 
     Example:
         >>> import numpy as np, tinygrad_edu as tg
@@ -110,7 +114,7 @@ def binary_cross_entropy_with_logits(logits: Any, target: Any, reduction: str = 
     _check_chances(name, target)
     yes = target
     if pos_weight is not None:
-        pos_weight = np.asarray(_values(pos_weight), logits.dtype)
+        pos_weight = _fixed(name, "pos_weight", pos_weight, logits.dtype)
         if pos_weight.shape not in ((), target.shape[-1:]):
             raise ValueError(
                 f"{name}: pos_weight of shape {pos_weight.shape} does not fit targets of {target.shape}: it is one "
@@ -120,7 +124,7 @@ def binary_cross_entropy_with_logits(logits: Any, target: Any, reduction: str = 
     return reduced(name, times(yes, softplus(-logits)) + times(1 - target, softplus(logits)), reduction)
 
 
-def hinge(prediction: Any, target: Any, reduction: str = "mean") -> Any:
+def hinge(prediction: Any, target: Any, *, reduction: str = "mean") -> Any:
     """max(0, 1 − target × prediction): nothing to pay for what is right by a margin of 1; slope 0 at the kink.
 
     Args:
@@ -150,6 +154,7 @@ def hinge(prediction: Any, target: Any, reduction: str = "mean") -> Any:
 def cross_entropy(
     logits: Any,
     target: Any,
+    *,
     weight: Any = None,
     ignore_index: int = -100,
     reduction: str = "mean",
@@ -158,8 +163,9 @@ def cross_entropy(
     """−log softmax(logits) of the class that was true; of several classes, weighted with their probabilities.
 
     Args:
-        logits: (…, C): a number for each of C classes, the larger the likelier. Where C is another axis (PyTorch has it
-            second), move it: np.moveaxis(logits, 1, -1).
+        logits: (…, C): a number for each of C classes, the larger the likelier. Where C is another axis, move it:
+            np.moveaxis(logits, 1, -1). PyTorch has it second; if the last axis is as long by chance, that cannot be
+            told here, and the wrong axis would be trained.
         target: (…) whole numbers from 0 to C − 1, or (…, C) probabilities.
         weight: (C,): how much each class counts. The mean of losses of whole-numbered targets is then divided by the
             sum of the targets' weights; that of probabilities by their number, as PyTorch does.
@@ -170,7 +176,7 @@ def cross_entropy(
     Raises:
         ValueError: shapes do not fit, a target is no class or no probability, or no target counts and the mean is
             asked for.
-        TypeError: classes that are not whole numbers.
+        TypeError: classes that are not whole numbers, or a weight that requires gradients.
 
     Example:
         >>> import numpy as np, tinygrad_edu as tg
@@ -181,7 +187,8 @@ def cross_entropy(
     name = "cross_entropy"
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"{name}: label_smoothing={label_smoothing} is not between 0 and 1; try 0.1.")
-    logits, target = as_floats(logits), as_array(target)
+    label_smoothing = float(label_smoothing)  # a NumPy number would make float32 arrays float64
+    logits, target = as_floats(name, logits), as_array(target)
     weight = _class_weights(name, weight, logits)
     if target.shape == logits.shape != ():
         logits, target = paired(name, logits, target)
@@ -198,7 +205,7 @@ def cross_entropy(
 
 
 def nll_loss(
-    log_probabilities: Any, target: Any, weight: Any = None, ignore_index: int = -100, reduction: str = "mean"
+    log_probabilities: Any, target: Any, *, weight: Any = None, ignore_index: int = -100, reduction: str = "mean"
 ) -> Any:
     """Negative log-likelihood: minus the logarithm that the true class was given.
 
@@ -212,15 +219,17 @@ def nll_loss(
         reduction: "mean", "sum" or "none".
 
     Raises:
-        ValueError: shapes do not fit, a target is no class, or no target counts and the mean is asked for.
-        TypeError: classes that are not whole numbers.
+        ValueError: shapes do not fit, an entry is above 0 and so no logarithm of a probability, a target is no class,
+            or no target counts and the mean is asked for.
+        TypeError: classes that are not whole numbers, or a weight that requires gradients.
 
     Example:
         >>> import numpy as np, tinygrad_edu as tg
         >>> tg.nn.nll_loss(np.log([[0.5, 0.5], [1.0, 1e-9]]), [0, 0], reduction="sum").round(4)
         np.float64(0.6931)
     """
-    log_probabilities = as_floats(log_probabilities)
+    log_probabilities = as_floats("nll_loss", log_probabilities)
+    _check_logarithms("nll_loss", log_probabilities)
     weight = _class_weights("nll_loss", weight, log_probabilities)
     share, count = _one_hot("nll_loss", log_probabilities, as_array(target), weight, ignore_index)
     if weight is not None:
@@ -230,7 +239,7 @@ def nll_loss(
 
 
 @_quietly
-def kl_div(log_probabilities: Any, target: Any, reduction: str = "mean", log_target: bool = False) -> Any:
+def kl_div(log_probabilities: Any, target: Any, *, reduction: str = "mean", log_target: bool = False) -> Any:
     """Kullback-Leibler divergence: target × (log target − log_probabilities), what it costs to believe the latter.
 
     Args:
@@ -241,7 +250,8 @@ def kl_div(log_probabilities: Any, target: Any, reduction: str = "mean", log_tar
         log_target: whether the target is given as logarithms too.
 
     Raises:
-        ValueError: the shapes differ, a target is no probability, or the mean of no entries is asked for.
+        ValueError: the shapes differ, an entry is above 0 and so no logarithm of a probability, a target is no
+            probability, or the mean of no entries is asked for.
 
     Example:
         >>> import numpy as np, tinygrad_edu as tg
@@ -250,6 +260,7 @@ def kl_div(log_probabilities: Any, target: Any, reduction: str = "mean", log_tar
         np.float64(0.6931)
     """
     log_probabilities, target = paired("kl_div", log_probabilities, target)
+    _check_logarithms("kl_div", log_probabilities)
     chances = np.exp(target) if log_target else target
     _check_chances("kl_div", chances, add_up=True)
     losses = times(chances, (target if log_target else np.log(target)) - log_probabilities)
@@ -266,8 +277,8 @@ def softmax_cross_entropy(logits: Any, target: Any) -> Any:
 
 derivative(
     softmax_cross_entropy,
-    logits=lambda g, logits, target: (
-        np.expand_dims(g, -1) * (softmax(logits) * np.sum(target, axis=-1, keepdims=True) - target)
+    logits=lambda g, logits, target: times(
+        np.expand_dims(g, -1), times(np.sum(target, axis=-1, keepdims=True), softmax(logits)) - target
     ),
     target=lambda g, logits: times(np.expand_dims(g, -1), -log_softmax(logits)),
 )
@@ -280,7 +291,10 @@ def _values(x: Any) -> Any:
 
 def _first(values: Any, wrong: Any) -> str:
     """The first wrong value and where it is; nothing if there is none, or if the values are lazy and not known yet."""
-    if not isinstance(wrong, np.ndarray | np.bool_) or not wrong.any():
+    if not isinstance(wrong, np.ndarray | np.bool_):
+        refuse(wrong)
+        return ""
+    if not wrong.any():
         return ""
     place = tuple(np.argwhere(wrong)[0].tolist())
     return f"{values[place]:g}" + f" (at index {list(place)})" * bool(place)
@@ -299,11 +313,31 @@ def _check_chances(loss: str, target: Any, add_up: bool = False) -> None:
         )
 
 
+def _check_logarithms(loss: str, values: Any) -> None:
+    """ValueError if one is above 0 by more than rounding."""
+    values = _values(values)
+    if wrong := _first(values, values > 1e-3):
+        raise ValueError(
+            f"{loss}: log_probabilities hold {wrong}, but the logarithm of a probability is at most 0. Of logits make "
+            "them with tg.log_softmax(logits), of probabilities with np.log(probabilities)."
+        )
+
+
+def _fixed(loss: str, name: str, weight: Any, dtype: Any) -> Any:
+    """A weight as an array; TypeError if it is to be trained, for its gradient would be lost."""
+    if isinstance(weight, Tensor) and weight.requires_grad:
+        raise TypeError(
+            f"{loss}: {name} is a Tensor that requires gradients, but no gradient flows to it. Give {name}.data; to "
+            'train it, multiply it with the losses that reduction="none" gives.'
+        )
+    return np.asarray(_values(weight), dtype)
+
+
 def _class_weights(loss: str, weight: Any, logits: Any) -> Any:
     """The weights of the classes, in the dtype of the logits; ValueError if they are not one a class, 0 or more."""
     if weight is None:
         return None
-    weight = np.asarray(_values(weight), logits.dtype)
+    weight = _fixed(loss, "weight", weight, logits.dtype)
     if weight.shape != logits.shape[-1:] or not (weight >= 0).all():
         raise ValueError(
             f"{loss}: weight must hold one number, 0 or more, for every class, so be of shape {logits.shape[-1:]}, but "
@@ -312,7 +346,7 @@ def _class_weights(loss: str, weight: Any, logits: Any) -> Any:
     return weight
 
 
-def _one_hot(loss: str, logits: Any, labels: Any, weight: Any, ignore_index: int) -> tuple[Any, float]:
+def _one_hot(loss: str, logits: Any, labels: Any, weight: Any, ignore_index: int) -> tuple[Any, Any]:
     """Whole-numbered targets as (…, C) zeros and ones, and how many of them count (their weights added up)."""
     labels = _values(labels)
     _check_labels(loss, logits, labels)
@@ -325,7 +359,7 @@ def _one_hot(loss: str, logits: Any, labels: Any, weight: Any, ignore_index: int
         )
     share = (np.expand_dims(labels, -1) == np.arange(classes)) & np.expand_dims(counted, -1)
     count = np.count_nonzero(counted) if weight is None else np.sum(share * weight)
-    return share.astype(logits.dtype), float(count)
+    return share.astype(logits.dtype), count
 
 
 def _check_labels(loss: str, logits: Any, labels: Any) -> None:
@@ -345,13 +379,16 @@ def _check_labels(loss: str, logits: Any, labels: Any) -> None:
         )
 
 
-def _averaged(loss: str, losses: Any, count: float, reduction: str) -> Any:
+def _averaged(loss: str, losses: Any, count: Any, reduction: str) -> Any:
     """As `reduced`, but the mean is the sum divided by what was counted."""
     if reduction != "mean":
         return reduced(loss, losses, reduction)
+    if not isinstance(count, int | float | np.number):  # not known yet
+        refuse(count == 0)
+        return np.sum(losses) / count
     if not count:
         why = "the batch is empty" if not losses.size else "every target is ignored or has weight 0"
         raise ValueError(
             f'{loss}: {why}, and the mean of nothing is 0 / 0. Leave such batches out, or take reduction="sum".'
         )
-    return np.sum(losses) / count
+    return np.sum(losses) / float(count)

@@ -8,8 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tinygrad_edu.nn import init
 from tinygrad_edu.nn.module import Module
 from tinygrad_edu.nn.windows import Sides, fold, per_axis, stops, windows
+from tinygrad_edu.rules.reductions import as_array
 from tinygrad_edu.rules.table import derivative, primitive
 from tinygrad_edu.tensor import Tensor
 
@@ -213,7 +215,7 @@ def _check(x_shape: Sides, weight_shape: Sides, groups: int) -> None:
             "x[None]; if there is only one channel, it still has an axis, x[:, None]."
         )
     outputs, channels, *_ = weight_shape
-    if not isinstance(groups, int) or groups < 1 or outputs % groups:
+    if groups < 1 or outputs % groups:
         raise ValueError(f"convolution: {outputs} outputs cannot be cut into groups={groups} of equal size.")
     if x_shape[1] != channels * groups:
         raise ValueError(
@@ -230,6 +232,8 @@ def _pads(padding: Any, kernel: Sides, stride: Sides, dilation: Sides) -> list[t
             raise ValueError(f'padding="same" keeps the sides of x, which stride={stride} does not; give a number.')
         missing = [(k - 1) * d for k, d in zip(kernel, dilation)]
         return [(n // 2, n - n // 2) for n in missing]
+    if isinstance(padding, str) and padding != "valid":
+        raise ValueError(f'padding={padding!r}: it can be "same", "valid", or a whole number of at least 0.')
     return [(n, n) for n in per_axis("padding", 0 if padding == "valid" else padding, len(kernel), least=0)]
 
 
@@ -248,27 +252,29 @@ class _Convolution(Module):
         dilation: Setting = 1,
         groups: int = 1,
         bias: bool = True,
+        *,
         rng: np.random.Generator | int | None = None,
     ) -> None:
         kernel = per_axis("kernel_size", kernel_size, self.axes)
         self.stride = per_axis("stride", stride, self.axes)
         self.dilation = per_axis("dilation", dilation, self.axes)
+        (groups,) = per_axis("groups", groups, 1)
         self.padding, self.groups = padding, groups
         _pads(padding, kernel, self.stride, self.dilation)
-        if groups < 1 or in_channels % groups or out_channels % groups:
+        if in_channels % groups or out_channels % groups:
             raise ValueError(
                 f"{type(self).__name__}: in_channels={in_channels} and out_channels={out_channels} must both be "
                 f"multiples of groups={groups}; for example groups={math.gcd(in_channels, out_channels)}."
             )
         rng = np.random.default_rng(rng)
         shape = (out_channels, in_channels // groups, *kernel)
-        bound = 1 / math.sqrt(max(math.prod(shape[1:]), 1))
-        self.weight = Tensor(rng.uniform(-bound, bound, shape), requires_grad=True)
-        self.bias = Tensor(rng.uniform(-bound, bound, out_channels), requires_grad=True) if bias else None
+        seen = math.prod(shape[1:])  # entries that an output is made from
+        self.weight = Tensor(init.default(shape, seen, rng=rng), requires_grad=True)
+        self.bias = Tensor(init.default((out_channels,), seen, rng=rng), requires_grad=True) if bias else None
 
     def forward(self, x: Any) -> Any:
         """x: (N, in_channels, *sides) → (N, out_channels, *stops). ValueError if x does not fit."""
-        return convolution(x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
+        return convolution(as_array(x), self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
 
     def _describe(self) -> str:
         outputs, channels, *kernel = self.weight.shape

@@ -34,14 +34,14 @@ class Dropout(Module):
         array([1., 1., 1., 1., 1., 1.])
     """
 
-    def __init__(self, p: float = 0.5, rng: np.random.Generator | int | None = None) -> None:
+    def __init__(self, p: float = 0.5, *, rng: np.random.Generator | int | None = None) -> None:
         if not 0 <= p <= 1:
             raise ValueError(f"Dropout(p={p}): p is the probability of being dropped, from 0 to 1, for example 0.2")
-        self.p = p
+        self.p = float(p)  # a NumPy number would make float32 arrays float64
         self.rng = np.random.default_rng(rng)
 
     def forward(self, x: Any) -> Any:
-        """X of any shape → the same shape."""
+        """Any shape → the same shape."""
         if not self.training or self.p == 0:
             return x
         kept = self.rng.random(np.shape(x)) >= self.p

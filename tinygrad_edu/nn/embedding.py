@@ -6,7 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_edu.nn import init
 from tinygrad_edu.nn.module import Module
+from tinygrad_edu.rules.checks import refuse
+from tinygrad_edu.rules.reductions import as_array
 from tinygrad_edu.tensor import Tensor
 
 __all__ = ["Embedding"]
@@ -29,30 +32,34 @@ class Embedding(Module):
         (1, 3, 4)
     """
 
-    def __init__(self, num_embeddings: int, embedding_dim: int, rng: np.random.Generator | int | None = None) -> None:
-        rng = np.random.default_rng(rng)
-        self.weight = Tensor(rng.normal(size=(num_embeddings, embedding_dim)), requires_grad=True)
+    def __init__(
+        self, num_embeddings: int, embedding_dim: int, *, rng: np.random.Generator | int | None = None
+    ) -> None:
+        self.weight = Tensor(init.normal((num_embeddings, embedding_dim), rng=rng), requires_grad=True)
 
     def forward(self, indices: Any) -> Any:
-        """Indices: whole numbers of any shape → (…, embedding_dim).
+        """Whole numbers of any shape → (…, embedding_dim).
 
         Raises:
             TypeError: the indices are no whole numbers.
             IndexError: one is negative or too large.
         """
-        places = indices.data if isinstance(indices, Tensor) else np.asarray(indices)
+        places = indices.data if isinstance(indices, Tensor) else as_array(indices)
         number = self.weight.shape[0]
         if places.dtype.kind not in "iu":
             raise TypeError(
                 f"Embedding takes whole numbers, not {places.dtype}. If they are whole, write "
                 "indices.astype(int); if this is data to be weighted, use Linear."
             )
-        outside = places[(places < 0) | (places >= number)]
-        if outside.size:
+        wrong = (places < 0) | (places >= number)
+        if not isinstance(wrong, np.ndarray | np.bool_):
+            refuse(wrong)
+        elif wrong.any():
+            columns = self.weight.shape[1]
+            larger = "" if places.min() < 0 else f" Or make it larger: Embedding({places.max() + 1}, {columns})."
             raise IndexError(
-                f"Embedding({number}, {self.weight.shape[1]}) got the index {outside[0]}, but its rows are 0 to "
-                f"{number - 1}. Make it larger, Embedding({max(int(places.max()) + 1, number)}, …), or mend the "
-                "indices: every word's number must be at least 0 and less than num_embeddings."
+                f"Embedding({number}, {columns}) got the index {places[wrong][0]}, but its rows are 0 to {number - 1}. "
+                f"Mend the indices: each must be at least 0 and less than num_embeddings.{larger}"
             )
         return self.weight[places]
 

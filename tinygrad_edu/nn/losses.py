@@ -1,7 +1,7 @@
 """Losses for numbers: how far a prediction is from its target. Those for classes are in `classification_losses.py`.
 
-A loss has the dtype of its prediction. `reduction` says what becomes of the losses of the single entries: their "mean",
-their "sum", or "none" to have them one by one.
+A loss has the dtype of its prediction; complex numbers are refused with a TypeError. `reduction` says what becomes of
+the losses of the single entries: their "mean", their "sum", or "none" to have them one by one.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tinygrad_edu.rules.table import derivative, primitive
 __all__ = ["as_floats", "huber", "huber_loss", "l1_loss", "mean_squared_error", "mse_loss", "paired", "reduced"]
 
 
-def mse_loss(prediction: Any, target: Any, reduction: str = "mean") -> Any:
+def mse_loss(prediction: Any, target: Any, *, reduction: str = "mean") -> Any:
     """Mean squared error: (prediction − target)².
 
     Args:
@@ -49,7 +49,7 @@ def mean_squared_error(prediction: Any, target: Any) -> Any:
     return (difference * difference).sum() / _number("mse_loss", difference)
 
 
-def l1_loss(prediction: Any, target: Any, reduction: str = "mean") -> Any:
+def l1_loss(prediction: Any, target: Any, *, reduction: str = "mean") -> Any:
     """Mean absolute error: |prediction − target|, with slope 0 where they are equal.
 
     Args:
@@ -69,7 +69,7 @@ def l1_loss(prediction: Any, target: Any, reduction: str = "mean") -> Any:
     return reduced("l1_loss", np.absolute(np.subtract(prediction, target)), reduction)
 
 
-def huber_loss(prediction: Any, target: Any, reduction: str = "mean", delta: float = 1.0) -> Any:
+def huber_loss(prediction: Any, target: Any, *, reduction: str = "mean", delta: float = 1.0) -> Any:
     """A parabola near the target, straight lines further out, so that an outlier pulls no harder than `delta`.
 
     Half the squared difference up to `delta`; beyond that delta × (|difference| − delta / 2). Huber, "Robust Estimation
@@ -117,23 +117,41 @@ def paired(loss: str, prediction: Any, target: Any) -> tuple[Any, Any]:
 
     Raises:
         ValueError: the shapes differ.
+        TypeError: complex numbers.
     """
-    prediction, target = as_floats(prediction), as_array(target)
+    prediction, target = as_floats(loss, prediction), as_array(target)
     if prediction.shape != target.shape:
+        mend = " Mend it with target.reshape(prediction.shape)." * (prediction.size == target.size)
         raise ValueError(
             f"{loss}: prediction has shape {prediction.shape} and target {target.shape}. They must be equal, for "
-            "otherwise broadcasting would compare every entry with every other. "
-            "Mend it with target.reshape(prediction.shape) if they hold the same entries."
+            f"otherwise broadcasting would compare every entry with every other.{mend}"
         )
-    if target.dtype != prediction.dtype and target.dtype.kind != "c":
+    if target.dtype != prediction.dtype:
+        if target.dtype.kind == "c":
+            raise _complex(loss)
         target = cast(target, prediction.dtype)
     return prediction, target
 
 
-def as_floats(values: Any) -> Any:
-    """An array or Tensor of floats: differences of whole numbers can overflow, and those of uint8 have no sign."""
+def as_floats(loss: str, values: Any) -> Any:
+    """An array or Tensor of floats: differences of whole numbers can overflow, and those of uint8 have no sign.
+
+    Raises:
+        TypeError: complex numbers.
+    """
     values = as_array(values)
-    return values if values.dtype.kind in "fc" else cast(values, np.float64)
+    if values.dtype.kind == "f":
+        return values
+    if values.dtype.kind == "c":
+        raise _complex(loss)
+    return cast(values, np.float64)
+
+
+def _complex(loss: str) -> TypeError:
+    return TypeError(
+        f"{loss} got complex numbers, and a loss is made of real ones. For a mean squared distance write "
+        "np.mean(np.abs(prediction - target) ** 2); otherwise give the parts as axes of their own: np.real, np.imag."
+    )
 
 
 def reduced(loss: str, values: Any, reduction: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, Self
@@ -10,6 +11,8 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from tinygrad_edu.backward import Leaf
+from tinygrad_edu.rules.table import name_of
+from tinygrad_edu.states import differences, listed
 from tinygrad_edu.tensor import Tensor
 from tinygrad_edu.vector import pack
 
@@ -23,12 +26,21 @@ class Mismatch(NamedTuple):
     unexpected: list[str]
 
 
+def _is_parameter(value: Any) -> bool:
+    return isinstance(value, Tensor) and isinstance(value.node, Leaf)
+
+
 class Module:
     """Base of everything with parameters. Keep tensors and modules as attributes, and write `forward`.
 
-    A parameter is a Tensor with requires_grad=True: an optimizer moves it. Tensors and modules are
-    found by walking, also in lists, tuples and dicts. An attribute that is a NumPy array is a buffer: it is saved with
-    the parameters, but nothing moves it except the module itself (a running mean). There is nothing to register.
+    A parameter is a Tensor with requires_grad=True: an optimizer moves it. There is nothing to register: parameters,
+    modules and random generators are found in the attributes of an instance (`self.x = …`), and in the lists, tuples
+    and dicts that these hold, however deep. Nowhere else: not in objects of other classes, functions or slots. In sets
+    and in the class itself, where they would be lost too, they are refused.
+
+    A NumPy array that is itself an attribute is a buffer: it is saved with the parameters and must have the same shape
+    when it is loaded, but nothing moves it except the module (a running mean). So do not keep the last batch as an
+    array attribute; a result that is a Tensor is no buffer, but holds on to its graph, which cannot be copied.
 
     Example:
         >>> import numpy as np, tinygrad_edu as tg
@@ -46,6 +58,15 @@ class Module:
     """
 
     training = True  # what `train` and `eval` switch; dropout and batch normalisation look at it
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for name, value in vars(cls).items():
+            if isinstance(value, Module) or _is_parameter(value):
+                raise TypeError(
+                    f"{cls.__name__}.{name} belongs to the class, so all instances would share it and none would find "
+                    f"it. Make it in __init__: self.{name} = …"
+                )
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the module computes; subclasses write this."""
@@ -83,18 +104,26 @@ class Module:
         """(name, module) of this module, whose name is "", and all inside it."""
         return [(name, value) for name, value in _walk(self) if isinstance(value, Module)]
 
+    def modules(self) -> list[Module]:
+        """This module and all inside it, each once."""
+        return [module for _, module in self.named_modules()]
+
     def named_generators(self) -> list[tuple[str, np.random.Generator]]:
         """(name, generator) of the random numbers that modules draw when they are called, as Dropout does."""
         return [(name, value) for name, value in _walk(self) if isinstance(value, np.random.Generator)]
 
-    def children(self) -> Iterable[tuple[str, Any]]:
+    def _held(self) -> Iterable[tuple[str, Any]]:
         """What a walk goes into: (name, value) of the attributes."""
         return vars(self).items()
+
+    def _parts(self) -> list[tuple[str, Any]]:
+        """(name, part) of the modules and functions that it holds, without what is inside these; some maybe twice."""
+        return list(_nearest(self, "", ()))
 
     # ---- training ------------------------------------------------------------------------------------------------
     def train(self, mode: bool = True) -> Self:
         """Switch this module and all inside it to training: dropout drops, batch normalisation uses its batch."""
-        for _, module in self.named_modules():
+        for module in self.modules():
             module.training = mode
         return self
 
@@ -108,15 +137,18 @@ class Module:
             parameter.grad = None
 
     def astype(self, dtype: DTypeLike) -> Self:
-        """Change all parameters and floating-point buffers to another dtype, in place; gradients are forgotten.
+        """Change all parameters, and buffers and constant Tensors of floats, to another dtype; gradients are forgotten.
 
-        Make optimizers afterwards.
+        All of it in place. Make optimizers afterwards.
         """
         for parameter in self.parameters():
             if parameter.dtype != dtype:
                 changed = Tensor(parameter.data, requires_grad=True, dtype=np.dtype(dtype))
                 parameter._data, parameter.node = changed._data, changed.node
-        for _, module in self.named_modules():
+        for _, value in _walk(self):
+            if isinstance(value, Tensor) and value.node is None and value.dtype.kind in "fc":
+                value._data = Tensor(value._data, dtype=dtype)._data
+        for module in self.modules():
             for name, value in vars(module).items():
                 if isinstance(value, np.ndarray) and value.dtype.kind in "fc":
                     setattr(module, name, value.astype(dtype))
@@ -137,7 +169,7 @@ class Module:
         """Write saved arrays into the parameters and buffers; either all of them or, after an error, none.
 
         Args:
-            state: name → array, as from `state_dict()`; entries are cast to the dtype that the module has.
+            state: name → array or Tensor, as from `state_dict()`; entries are cast to the dtype that the module has.
             strict: refuse names that are missing or unexpected; with False they are only returned.
 
         Returns:
@@ -147,26 +179,19 @@ class Module:
             ValueError: names (if strict) or shapes do not fit; the message lists all of them.
         """
         own = self._arrays()
-        mismatch = Mismatch([n for n in own if n not in state], [n for n in state if n not in own])
-        given = {name: np.asarray(state[name]) for name in own if name in state}
-        wrong = [
-            f"{name}: {array.shape} {array.dtype} for {own[name].shape} {own[name].dtype}"
-            for name, array in given.items()
-            if array.shape != own[name].shape or not np.can_cast(array.dtype, own[name].dtype, "same_kind")
-        ]
-        problems = {"wrongly shaped or typed": wrong}
-        if strict:
-            problems |= {"missing": mismatch.missing, "unexpected": mismatch.unexpected}
-        if any(problems.values()):
-            listed = "".join(f"\n  {what}: {', '.join(names)}" for what, names in problems.items() if names)
+        given = {name: np.asarray(value.data if isinstance(value, Tensor) else value) for name, value in state.items()}
+        missing, unexpected, wrong = differences(own, given)
+        if wrong or (strict and (missing or unexpected)):
             hint = "" if wrong or not strict else "\nTo load only what fits: load_state_dict(state, strict=False)."
             raise ValueError(
-                f"This state does not fit {type(self).__name__}; nothing was loaded.{listed}\nMake the model with the "
-                f"sizes that it was saved with.{hint}"
+                f"This state does not fit {type(self).__name__}; nothing was loaded."
+                f"{listed(missing * strict, unexpected * strict, wrong)}\n"
+                f"Make the model with the sizes that it was saved with.{hint}"
             )
-        for name, array in given.items():
-            own[name][...] = array
-        return mismatch
+        for name, array in own.items():
+            if name in given:
+                array[...] = given[name]
+        return Mismatch(missing, unexpected)
 
     def _arrays(self) -> dict[str, NDArray[Any]]:
         named = [(name, parameter.data) for name, parameter in self.named_parameters()] + self.named_buffers()
@@ -180,13 +205,20 @@ class Module:
         return arrays
 
     # ---- printing ------------------------------------------------------------------------------------------------
+    @reprlib.recursive_repr("(…)")
     def __repr__(self) -> str:
-        parts = [f"({name}): {part!r}" for name, part in self.children() if isinstance(part, Module)]
-        inside = "\n" + textwrap.indent("\n".join(parts), "  ") + "\n" if parts else self._describe()
-        return f"{type(self).__name__}({inside})"
+        first: dict[int, str] = {}
+        lines = [self._describe()]
+        for name, part in self._parts():
+            same = first.setdefault(id(part), name)
+            shown = repr(part) if isinstance(part, Module) else name_of(part)
+            shown = f"the same as ({same})" if same != name and isinstance(part, Module) else shown
+            lines.append(textwrap.indent(f"({name}): {shown}", "  "))
+        end = "\n" if len(lines) > 1 else ""
+        return f"{type(self).__name__}({end.join(lines)}{end})"
 
     def _describe(self) -> str:
-        """What to print between the brackets of a module that has no modules inside."""
+        """The settings that stand behind the name when a module is printed."""
         return ""
 
 
@@ -195,6 +227,9 @@ class Sequential(Module):
 
     Args:
         *layers: each is called with what the one before returned.
+
+    Raises:
+        TypeError: one of them cannot be called, as a list of layers cannot.
 
     Example:
         >>> import numpy as np, tinygrad_edu as tg
@@ -206,7 +241,19 @@ class Sequential(Module):
     """
 
     def __init__(self, *layers: Any) -> None:
-        self.layers = layers
+        self.layers: tuple[Any, ...] = ()
+        for layer in layers:
+            self.append(layer)
+
+    def append(self, layer: Any) -> Self:
+        """One more layer at the end. An optimizer moves its parameters only if it is made, or told, afterwards."""
+        if not callable(layer):
+            raise TypeError(
+                f"Sequential takes modules and functions, one by one, and {type(layer).__name__} is neither; of a list "
+                "of layers write Sequential(*layers), of a dict Sequential(*layers.values())."
+            )
+        self.layers = (*self.layers, layer)
+        return self
 
     def forward(self, x: Any) -> Any:
         """Shape in and out: the first layer's input, the last layer's output."""
@@ -223,13 +270,10 @@ class Sequential(Module):
     def __iter__(self) -> Iterator[Any]:
         return iter(self.layers)
 
-    def children(self) -> Iterable[tuple[str, Any]]:
-        """The layers under their numbers, which is what PyTorch names them."""
-        return ((str(i), layer) for i, layer in enumerate(self.layers))
-
-
-def _is_parameter(value: Any) -> bool:
-    return isinstance(value, Tensor) and isinstance(value.node, Leaf)
+    def _held(self) -> Iterable[tuple[str, Any]]:
+        """The layers under their numbers, which is what PyTorch names them, then what a subclass adds."""
+        yield from ((str(i), layer) for i, layer in enumerate(self.layers))
+        yield from ((name, value) for name, value in vars(self).items() if name != "layers")
 
 
 def _walk(value: Any, name: str = "", seen: set[int] | None = None) -> Iterator[tuple[str, Any]]:
@@ -239,12 +283,29 @@ def _walk(value: Any, name: str = "", seen: set[int] | None = None) -> Iterator[
         return
     seen.add(id(value))
     yield name, value
-    children: Iterable[tuple[Any, Any]] = ()
-    if isinstance(value, Module):
-        children = value.children()
-    elif isinstance(value, dict):
-        children = value.items()
-    elif isinstance(value, list | tuple):
-        children = enumerate(value)
-    for key, child in children:
+    if isinstance(value, set | frozenset) and any(isinstance(item, Module | Tensor) for item in value):
+        raise TypeError(f"{name} is a set of modules or Tensors, which has no order to name them by; make it a list")
+    for key, child in _inside(value):
         yield from _walk(child, f"{name}.{key}" if name else str(key), seen)
+
+
+def _inside(value: Any) -> Iterable[tuple[Any, Any]]:
+    """(key, child) of what is directly in a module, dict, list or tuple; of anything else nothing."""
+    if isinstance(value, Module):
+        return value._held()
+    if isinstance(value, dict):
+        return value.items()
+    if isinstance(value, list | tuple):
+        return enumerate(value)
+    return ()
+
+
+def _nearest(value: Any, path: str, above: tuple[int, ...]) -> Iterator[tuple[str, Any]]:
+    """(path, part) of the modules and functions that are met first on every way; `above` is where a way came from."""
+    above = (*above, id(value))
+    for key, child in _inside(value):
+        name = f"{path}.{key}" if path else str(key)
+        if callable(child):
+            yield name, child
+        elif id(child) not in above:
+            yield from _nearest(child, name, above)

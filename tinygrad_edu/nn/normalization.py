@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_edu.nn import init
 from tinygrad_edu.nn.module import Module
+from tinygrad_edu.rules.reductions import as_array
 from tinygrad_edu.rules.table import derivative, primitive
 from tinygrad_edu.tensor import Tensor
 
@@ -51,16 +53,21 @@ class _BatchNorm(Module):
     takes: dict[int, str]  # number of axes → how they are called
 
     def __init__(self, num_features: int, eps: float = 1e-5, momentum: float = 0.1, affine: bool = True) -> None:
+        if momentum is None:
+            raise TypeError(
+                f"{type(self).__name__}: momentum=None, PyTorch's mean over all batches, is not here; give a number "
+                "from 0 to 1, such as the usual 0.1."
+            )
         if not eps > 0 or not 0 <= momentum <= 1:
             raise ValueError(f"eps={eps} must be positive and momentum={momentum} between 0 and 1; usual: 1e-5 and 0.1")
-        self.eps, self.momentum = eps, momentum
-        self.weight = Tensor(np.ones(num_features), requires_grad=True) if affine else None
+        self.eps, self.momentum = float(eps), float(momentum)  # NumPy numbers would make float32 arrays float64
+        self.weight = Tensor(init.ones((num_features,)), requires_grad=True) if affine else None
         self.bias = Tensor(np.zeros(num_features), requires_grad=True) if affine else None
         self.running_mean = np.zeros(num_features)
         self.running_var = np.ones(num_features)
 
     def forward(self, x: Any) -> Any:
-        """X, the channels along axis 1 → the same shape.
+        """Any of the shapes, with the channels along axis 1 → the same shape.
 
         Raises:
             ValueError: x has another number of axes or channels, or, in training, a single value per channel.
@@ -69,7 +76,7 @@ class _BatchNorm(Module):
         channels = (-1,) + (1,) * (len(shape) - 2)
         if self.training:
             axes = (0, *range(2, len(shape)))
-            self._track(x.data if isinstance(x, Tensor) else np.asarray(x), axes)
+            self._track(x.data if isinstance(x, Tensor) else as_array(x), axes)
             normal = standardize(x, axes, self.eps)
         else:
             deviation = np.sqrt(self.running_var + self.eps).reshape(channels)
@@ -186,21 +193,24 @@ class LayerNorm(Module):
         elementwise_affine: bool = True,
         bias: bool = True,
     ) -> None:
-        shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+        shape = (normalized_shape,) if isinstance(normalized_shape, int | np.integer) else tuple(normalized_shape)
         if not eps > 0 or not shape:
             raise ValueError(f"eps={eps} must be positive and normalized_shape={shape} have at least one side")
-        self.normalized_shape, self.eps = shape, eps
+        self.normalized_shape, self.eps = tuple(map(int, shape)), float(eps)
         self.weight = Tensor(np.ones(shape), requires_grad=True) if elementwise_affine else None
         self.bias = Tensor(np.zeros(shape), requires_grad=True) if elementwise_affine and bias else None
 
     def forward(self, x: Any) -> Any:
         """x: (…, *normalized_shape) → the same shape. ValueError if x ends otherwise."""
         sides = self.normalized_shape
-        if np.shape(x)[-len(sides) :] != sides:
-            raise ValueError(
-                f"{self!r} got x of shape {np.shape(x)}: its last axes must be {sides}. Make the layer for the axes "
-                f"that x has, for example LayerNorm({np.shape(x)[-1:] or 1})."
+        shape = np.shape(x)
+        if shape[-len(sides) :] != sides:
+            mend = (
+                f"Make the layer for the axes that x has, for example LayerNorm({shape[-1]})."
+                if shape
+                else ("A single number has none; its mean is itself.")
             )
+            raise ValueError(f"{self!r} got x of shape {shape}: its last axes must be {sides}. {mend}")
         normal = standardize(x, tuple(range(-len(sides), 0)), self.eps)
         scaled = normal if self.weight is None else normal * self.weight
         return scaled if self.bias is None else scaled + self.bias

@@ -9,7 +9,7 @@ import numpy as np
 
 from tinygrad_edu.nn.module import Module
 from tinygrad_edu.nn.windows import per_axis, windows
-from tinygrad_edu.tensor import Tensor
+from tinygrad_edu.rules.reductions import as_array
 
 __all__ = ["AvgPool2d", "MaxPool2d"]
 
@@ -30,14 +30,14 @@ class _Pool2d(Module):
             )
 
     def windows(self, x: Any) -> Any:
-        """X: (N, channels, height, width) → (entries of a window, N, channels, *stops)."""
+        """x: (N, channels, height, width) → (entries of a window, N, channels, *stops)."""
         if np.ndim(x) != 4:
             raise ValueError(
                 f"{self!r} got x of shape {np.shape(x)}; it must have 4 axes: examples, channels, height, width. "
                 "One example alone is a batch of one: x[None]; channels are missing if there is one only: x[:, None]."
             )
+        x = as_array(x)
         if any(self.padding):
-            x = x if isinstance(x, Tensor) else np.asarray(x)
             x = np.pad(x, [(0, 0), (0, 0), *((p, p) for p in self.padding)], constant_values=self._beyond(x.dtype))
         return windows(x, self.kernel_size, self.stride, (1, 1))
 

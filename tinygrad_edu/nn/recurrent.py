@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 
 from tinygrad_edu.functions import sigmoid
+from tinygrad_edu.nn import init
 from tinygrad_edu.nn.linear import linear
 from tinygrad_edu.nn.module import Module
 from tinygrad_edu.tensor import Tensor
@@ -22,25 +22,25 @@ class Recurrent(Module):
     PyTorch's, with its names and its order of gates; like PyTorch's they start uniform in ±1/√hidden.
 
     Args:
-        inputs: number of features of x.
-        hidden: number of features of the memory, and of the output.
+        input_size: number of features of x.
+        hidden_size: number of features of the memory, and of the output.
         rng: a NumPy Generator or a seed; the same seed gives the same weights.
     """
 
     gates = 1  # blocks of `hidden` columns in the weights
     memories = 1  # arrays that are carried from step to step; the first of them is the output
 
-    def __init__(self, inputs: int, hidden: int, rng: np.random.Generator | int | None = None) -> None:
+    def __init__(self, input_size: int, hidden_size: int, *, rng: np.random.Generator | int | None = None) -> None:
         rng = np.random.default_rng(rng)
-        bound = 1 / math.sqrt(max(hidden, 1))
+        columns = self.gates * hidden_size
 
         def parameter(*shape: int) -> Tensor:
-            return Tensor(rng.uniform(-bound, bound, shape), requires_grad=True)
+            return Tensor(init.default(shape, hidden_size, rng=rng), requires_grad=True)
 
-        self.weight_ih = parameter(inputs, self.gates * hidden)
-        self.weight_hh = parameter(hidden, self.gates * hidden)
-        self.bias_ih = parameter(self.gates * hidden)
-        self.bias_hh = parameter(self.gates * hidden)
+        self.weight_ih = parameter(input_size, columns)
+        self.weight_hh = parameter(hidden_size, columns)
+        self.bias_ih = parameter(columns)
+        self.bias_hh = parameter(columns)
 
     def forward(self, x: Any, state: Any = None) -> tuple[Any, Any]:
         """Read whole sequences.
@@ -104,8 +104,8 @@ class RNN(Recurrent):
         h' = tanh(x @ weight_ih + bias_ih + h @ weight_hh + bias_hh)
 
     Args:
-        inputs: number of features of x.
-        hidden: number of features of the memory h, and of the output.
+        input_size: number of features of x.
+        hidden_size: number of features of the memory h, and of the output.
         rng: a NumPy Generator or a seed; the same seed gives the same weights.
 
     Example:
@@ -131,8 +131,8 @@ class GRU(Recurrent):
     `weight_ih` is W_ir, W_iz and W_in side by side; so are the others.
 
     Args:
-        inputs: number of features of x.
-        hidden: number of features of the memory h, and of the output.
+        input_size: number of features of x.
+        hidden_size: number of features of the memory h, and of the output.
         rng: a NumPy Generator or a seed; the same seed gives the same weights.
 
     Example:
@@ -165,8 +165,8 @@ class LSTM(Recurrent):
     The columns of the weights are i, f, g and o side by side.
 
     Args:
-        inputs: number of features of x.
-        hidden: number of features of the memories h and c, and of the output, which is h.
+        input_size: number of features of x.
+        hidden_size: number of features of the memories h and c, and of the output, which is h.
         rng: a NumPy Generator or a seed; the same seed gives the same weights.
 
     Example:

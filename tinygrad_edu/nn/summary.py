@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import copy
+import contextlib
 import html
 import shutil
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from tinygrad_edu.nn.module import Module
 from tinygrad_edu.recording import no_grad
+from tinygrad_edu.rules.table import name_of
 from tinygrad_edu.tensor import Tensor
 
 __all__ = ["Layer", "Summary", "summary"]
@@ -22,11 +24,12 @@ NARROWEST = 6  # characters of a column
 
 @dataclass(frozen=True)
 class Layer:
-    """One module.
+    """One module, or a function that stands where one could.
 
     Attributes:
         name: the path to it, such as `encoder.0`; "" for the model itself.
-        kind: its class.
+        kind: its class, or the function's name. A module that is met again has here the name under which it stood
+            first, such as "= encoder.0", and nothing else.
         output: shape of what it returned for the example; "" if there was none or the module was not called.
         parameters: numbers in its own parameters, not those of the modules in it; shared ones count where they are
             found first.
@@ -49,7 +52,7 @@ class Summary:
     """What `summary` found: prints as a table.
 
     Attributes:
-        layers: the model and every module in it, each once.
+        layers: the model and every module and function in it.
         parameters: numbers that an optimizer moves.
         buffers: numbers that are saved with them but not moved.
         memory: bytes of both; gradients and an optimizer's moments come on top.
@@ -92,13 +95,15 @@ class Summary:
 def summary(model: Module, x: Any = None) -> Summary:
     """The layers of a model with their parameter counts and, for an example, the shapes that come out of them.
 
-    Nothing changes: the example runs through a copy of the model, as in use (`eval`) and without gradients.
+    The example runs through the model as in use (`eval`) and without gradients. Afterwards all attributes, buffers and
+    random generators of the modules are as they were.
 
     Args:
         model: what to look at.
         x: an example input, or a tuple of them if the model takes several.
 
     Raises:
+        TypeError: x is a shape.
         Whatever the model raises if x does not fit.
 
     Example:
@@ -116,14 +121,17 @@ def summary(model: Module, x: Any = None) -> Summary:
         31 parameters
         248 bytes of memory
     """
-    modules = dict(model.named_modules())
-    own = dict.fromkeys(modules, 0)
+    if isinstance(x, tuple) and x and all(isinstance(side, int) for side in x):
+        raise TypeError(f"summary takes an example, and {x} is a shape; write summary(model, np.zeros({x})).")
+    names = [name for name, _ in model.named_modules()]
+    own = dict.fromkeys(names, 0)
     for name, parameter in model.named_parameters():
-        while name not in modules:  # from a path such as 0.weights.2 up to the module that holds it
+        while name not in own:  # from a path such as 0.weights.2 up to the module that holds it
             name = name.rpartition(".")[0]
         own[name] += parameter.size
     outputs = {} if x is None else _outputs(model, x if isinstance(x, tuple) else (x,))
-    layers = (Layer(name, type(m).__name__, outputs.get(name, ""), own[name]) for name, m in modules.items())
+    layers = (replace(layer, output=outputs.get(layer.name, ""), parameters=own.get(layer.name, 0))
+              for layer in _layers(model, "", {}))  # fmt: skip
     buffers = [array for _, array in model.named_buffers()]
     return Summary(
         tuple(layers),
@@ -133,9 +141,21 @@ def summary(model: Module, x: Any = None) -> Summary:
     )
 
 
+def _layers(part: Any, name: str, first: dict[int, str]) -> Iterator[Layer]:
+    """The lines of a module or function and of all in it; `first` is where the modules seen so far stood."""
+    if not isinstance(part, Module):
+        yield Layer(name, name_of(part), "", 0)
+    elif id(part) in first:
+        yield Layer(name, f"= {first[id(part)] or 'the model'}", "", 0)
+    else:
+        first[id(part)] = name
+        yield Layer(name, type(part).__name__, "", 0)
+        for inner, held in part._parts():
+            yield from _layers(held, f"{name}.{inner}" if name else inner, first)
+
+
 def _outputs(model: Module, inputs: tuple[Any, ...]) -> dict[str, str]:
     """The shapes that every module returns, by its name; of one called several times, each shape once."""
-    model = copy.deepcopy(model).eval()
     seen: dict[str, list[str]] = {}
 
     def watched(name: str, forward: Any) -> Any:
@@ -147,11 +167,29 @@ def _outputs(model: Module, inputs: tuple[Any, ...]) -> dict[str, str]:
 
         return watch
 
-    for name, module in model.named_modules():
-        vars(module)["forward"] = watched(name, module.forward)
-    with no_grad():
+    with _as_it_was(model), no_grad():
+        for name, module in model.eval().named_modules():
+            vars(module)["forward"] = watched(name, module.forward)
         model(*inputs)
     return {name: " or ".join(shapes) for name, shapes in seen.items()}
+
+
+@contextlib.contextmanager
+def _as_it_was(model: Module) -> Iterator[None]:
+    """Afterwards put back what a call may change. A copy of the model would not do: results that it keeps have none."""
+    attributes = [(vars(module), vars(module).copy()) for module in model.modules()]
+    buffers = [(array, array.copy()) for _, array in model.named_buffers() if array.flags.writeable]
+    generators = [(rng.bit_generator, rng.bit_generator.state) for _, rng in model.named_generators()]
+    try:
+        yield
+    finally:
+        for now, before in attributes:
+            now.clear()
+            now.update(before)
+        for array, copy in buffers:
+            array[...] = copy
+        for generator, state in generators:
+            generator.state = state
 
 
 def _shapes(out: Any) -> str:

@@ -37,7 +37,7 @@ class Adagrad(Optimizer):
 
     remembered = ("total",)
 
-    def __init__(self, params: Any, lr: Any = 1e-2, eps: float = 1e-10, weight_decay: float = 0) -> None:
+    def __init__(self, params: Any, lr: Any = 1e-2, *, eps: float = 1e-10, weight_decay: float = 0) -> None:
         super().__init__(params, lr=lr, eps=eps, weight_decay=weight_decay)
 
     def update(self, w: Any, g: Any, *, lr: Any, eps: float, weight_decay: float, total: Any, **_: Any) -> None:

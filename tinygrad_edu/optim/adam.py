@@ -46,6 +46,7 @@ class Adam(Optimizer):
         params: Any,
         lr: Any = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
+        *,
         eps: float = 1e-8,
         weight_decay: float = 0,
     ) -> None:
@@ -121,10 +122,11 @@ class AdamW(Adam):
         params: Any,
         lr: Any = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
+        *,
         eps: float = 1e-8,
         weight_decay: float = 1e-2,
     ) -> None:
-        super().__init__(params, lr, betas, eps, weight_decay)
+        super().__init__(params, lr, betas, eps=eps, weight_decay=weight_decay)
 
     def update(self, w: Any, g: Any, *, lr: Any, weight_decay: float, **rest: Any) -> None:
         """One step; w, g, m and v have shape (n,), lr and step none."""

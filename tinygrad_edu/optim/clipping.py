@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
-from tinygrad_edu.optim.group import check
+from tinygrad_edu.optim.group import check, listed
 from tinygrad_edu.tensor import Tensor
 
-__all__ = ["clip_grad_norm", "clip_grad_value"]
+__all__ = ["clip_grad_norm", "clip_grad_value", "norm_factors"]
+
+SAFE = 1e-15  # from here to its inverse squares fit into float32, those that matter
 
 
 def clip_grad_norm(parameters: Iterable[Tensor], max_norm: float) -> float:
@@ -22,12 +24,14 @@ def clip_grad_norm(parameters: Iterable[Tensor], max_norm: float) -> float:
 
     Args:
         parameters: tensors, such as `model.parameters()`.
-        max_norm: the longest that the vector of all gradients may be, as the root of the sum of squares.
+        max_norm: the longest that the vector of all gradients may be, as the root of the sum of squares; np.inf to
+            measure it only.
 
     Returns:
         The norm before.
 
     Raises:
+        TypeError: max_norm is no number, or a gradient has a graph.
         ValueError: max_norm is out of range.
         RuntimeError: no parameter has a gradient, or a gradient is not finite, in which case no length is right.
 
@@ -40,21 +44,44 @@ def clip_grad_norm(parameters: Iterable[Tensor], max_norm: float) -> float:
         >>> w.grad
         array([0.6, 0.8])
     """
-    check("max_norm", max_norm, 0, np.inf)
+    if max_norm != np.inf:
+        check("max_norm", max_norm, 0, np.inf)
+    max_norm = float(max_norm)  # as NumPy's float64 it would make float32 gradients wider
     having = _having_gradients(parameters)
-    tops = [float(np.max(np.abs(parameter.grad), initial=0)) for parameter in having]
-    for parameter, top in zip(having, tops):
-        if not math.isfinite(top):
-            raise _not_finite(parameter, top)
-    top = max(tops)
-    if top == 0:
-        return 0.0
-    # Divided by the largest entry, no square overflows or vanishes.
-    root = math.sqrt(sum(float(np.sum(np.square(np.abs(parameter.grad / top)))) for parameter in having))
-    if top * root > max_norm:
+    scale, rest = norm_factors([parameter.grad for parameter in having])
+    if not math.isfinite(scale):
+        raise _not_finite(next(p for p in having if not np.all(np.isfinite(p.grad))), scale)
+    if scale * rest > max_norm:
         for parameter in having:
-            parameter.grad = parameter.grad / top * (max_norm / root)
-    return top * root
+            parameter.grad = parameter.grad / scale * (max_norm / rest)
+    return scale * rest
+
+
+def norm_factors(gradients: Sequence[Any]) -> tuple[float, float]:
+    """Two numbers whose product is the norm of all gradients together, for squares, and the product, may overflow.
+
+    Args:
+        gradients: arrays of any shapes, at least one.
+
+    Returns:
+        A scale, which is not finite only where a gradient is not, or 0 where all are; and the norm divided by it.
+
+    Example:
+        >>> import numpy as np
+        >>> norm_factors([np.array([3.0]), np.array([4.0])])
+        (5.0, 1.0)
+        >>> norm_factors([np.array([3e200, 4e200])])
+        (4e+200, 1.25)
+    """
+    with np.errstate(all="ignore"):
+        norm = math.hypot(*(float(np.linalg.norm(gradient)) for gradient in gradients))
+    if SAFE < norm < 1 / SAFE:
+        return norm, 1.0
+    top = float(np.max([np.max(np.abs(gradient), initial=0) for gradient in gradients]))
+    if top == 0 or not math.isfinite(top):
+        return top, 1.0
+    # Divided by the largest entry, no square overflows or vanishes.
+    return top, math.sqrt(sum(float(np.sum(np.square(np.abs(gradient / top)))) for gradient in gradients))
 
 
 def clip_grad_value(parameters: Iterable[Tensor], clip_value: float) -> None:
@@ -67,6 +94,7 @@ def clip_grad_value(parameters: Iterable[Tensor], clip_value: float) -> None:
         clip_value: the largest size that an entry may have.
 
     Raises:
+        TypeError: clip_value is no number, or a gradient has a graph.
         ValueError: clip_value is out of range.
         RuntimeError: no parameter has a gradient, or a gradient holds NaN, which has no size.
 
@@ -79,6 +107,7 @@ def clip_grad_value(parameters: Iterable[Tensor], clip_value: float) -> None:
         array([ 1. , -0.5])
     """
     check("clip_value", clip_value, 0, np.inf)
+    clip_value = float(clip_value)
     having = _having_gradients(parameters)
     for parameter in having:
         if np.any(np.isnan(parameter.grad)):
@@ -88,9 +117,8 @@ def clip_grad_value(parameters: Iterable[Tensor], clip_value: float) -> None:
 
 
 def _having_gradients(parameters: Iterable[Tensor]) -> list[Tensor]:
-    if isinstance(parameters, Tensor):
-        raise TypeError("parameters is a single Tensor; put it in a list: [w].")
-    having = [parameter for parameter in parameters if parameter.grad is not None]
+    each_once = {id(parameter): parameter for parameter in listed(parameters, "parameters")}.values()
+    having = [parameter for parameter in each_once if parameter.grad is not None]
     if not having:
         raise RuntimeError("no parameter has a gradient to clip. Call loss.backward() before, and clip before step().")
     for parameter in having:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterable, Iterator, MutableMapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tinygrad_edu.tensor import Tensor
 from tinygrad_edu.vector import Run, pack, runs
 
 if TYPE_CHECKING:
     from tinygrad_edu.optim.optimizer import Optimizer
 
-__all__ = ["Group", "check", "plain"]
+__all__ = ["Group", "check", "listed", "plain"]
 
 
 class Group(MutableMapping[str, Any]):
@@ -39,8 +40,8 @@ class Group(MutableMapping[str, Any]):
         self.runs = runs(pack(everything["params"]))
         for run in self.runs:
             run.told = {"lr": np.zeros((), run.vector.dtype), "step": np.zeros((), np.int64)}
+        self.set_rate(everything["lr"])
         self.take(everything)
-        self.set_rate()
 
     # ---- a dict --------------------------------------------------------------------------------------------------
     def __getitem__(self, name: str) -> Any:
@@ -54,9 +55,9 @@ class Group(MutableMapping[str, Any]):
             )
         everything = self._everything | {name: plain(value)}
         self.kind.check(everything)
-        self.take(everything)
         if name == "lr":
-            self.set_rate()
+            self.set_rate(value)
+        self.take(everything)
 
     def __delitem__(self, name: str) -> None:
         raise TypeError(f"the setting {name!r} cannot be removed: every step needs it")
@@ -77,17 +78,22 @@ class Group(MutableMapping[str, Any]):
         self._everything = everything
         self.has_schedule = callable(everything["lr"])
         settings = {name: value for name, value in everything.items() if name not in ("params", "lr")}
-        self.remembered = ("step", *self.kind.remembers(**settings))
+        self.remembered = ("step", *self.kind.remembers(everything))
         for run in self.runs:
             own = {name: run.told[name] for name in ("lr", *self.remembered) if name in run.told}
             new = {name: np.zeros_like(run.vector) for name in self.remembered if name not in own}
             run.told = settings | own | new
 
-    def set_rate(self) -> None:
-        """Take the learning rate for the next step, from the schedule if there is one."""
-        rate = self["lr"](self.steps) if self.has_schedule else self["lr"]
-        if isinstance(rate, int | float | np.generic | np.ndarray):  # while a step is compiled, it has no value yet
-            check("lr", rate, 0, np.inf)
+    def set_rate(self, lr: Any) -> None:
+        """Take the learning rate for the next step from `lr`, a number or a schedule."""
+        known = isinstance(self.steps, np.ndarray)  # while a step is compiled, nothing that follows them has a value
+        name, rate = "lr", lr
+        if callable(lr):
+            # Not the counter itself, which would change under the hands of a schedule that keeps it.
+            step = int(self.steps) if known else self.steps
+            name, rate = f"at step {step!r} the schedule's lr", lr(step)
+        if known or not isinstance(rate, type(self.steps)):
+            check(name, rate, 0, np.inf)
         self.rate[...] = rate
         for run in self.runs:
             run.told["lr"][...] = rate
@@ -96,7 +102,8 @@ class Group(MutableMapping[str, Any]):
         """The runs that have gradients. One that has some and lacks others is cut: they age apart from now on."""
         found = []
         for run in self.runs.copy():
-            missing = [leaf.grad is None for leaf in run.leaves()]
+            parameters: list[Any] = run.parameters
+            missing = [parameter.node.grad is None for parameter in parameters]  # without a property's detour
             if True not in missing:
                 found.append(run)
             elif False in missing:
@@ -121,9 +128,17 @@ def plain(setting: Any) -> Any:
 
 def check(name: str, value: Any, low: float, high: float) -> None:
     """Refuse a setting out of its range, which would quietly make training diverge."""
-    try:
-        fits = bool(low <= value < high)
-    except (TypeError, ValueError):
-        raise TypeError(f"{name}={value!r} is not a number") from None
-    if not fits:
+    number = plain(value)
+    if isinstance(number, bool) or not isinstance(number, int | float):
+        raise TypeError(f"{name}={value!r} is not a number")
+    if not low <= number < high:
         raise ValueError(f"{name}={value} is out of range: it must be at least {low} and less than {high}")
+
+
+def listed(parameters: Iterable[Any], name: str) -> list[Any]:
+    """The parameters as a list; a tensor or a model in place of a list is refused with the line that works."""
+    if isinstance(parameters, Tensor):
+        raise TypeError(f"{name} is a single Tensor; put it in a list: [w].")
+    if hasattr(parameters, "parameters"):
+        raise TypeError(f"{name} is a {type(parameters).__name__}; pass model.parameters().")
+    return list(parameters)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_edu.backward import Leaf
-from tinygrad_edu.optim.group import Group, check, plain
+from tinygrad_edu.optim.group import Group, check, listed, plain
 from tinygrad_edu.optim.state import load_state, state_of
 from tinygrad_edu.tensor import Tensor
 from tinygrad_edu.vector import BLOCK
@@ -28,10 +28,10 @@ class Optimizer:
         params: tensors with requires_grad=True, such as `model.parameters()`; or dicts, each with some of them under
             "params" and settings of its own beside it: `{"params": [...], "lr": 0.01}`.
         **settings: those of every group that does not give its own. "lr", the learning rate, is a number or a
-            function of the step, which is 0, 1, 2 … (see `schedules.py`).
+            function of the step, an int: 0, 1, 2 … (see `schedules.py`).
 
     Raises:
-        TypeError: something in `params` is not a leaf tensor that requires gradients, or a setting not a number.
+        TypeError: something in `params` is not a real leaf tensor that requires gradients, or a setting not a number.
         ValueError: no parameters, one given twice, an unknown setting, or one out of range.
     """
 
@@ -39,9 +39,7 @@ class Optimizer:
     below_one: ClassVar[tuple[str, ...]] = ()  # settings that are at least 0 and less than 1; others are at least 0
 
     def __init__(self, params: Iterable[Tensor] | Iterable[Mapping[str, Any]], **settings: Any) -> None:
-        if isinstance(params, Tensor):
-            raise TypeError("params is a single Tensor; put it in a list: [w].")
-        given: list[Any] = list(params)
+        given = listed(params, "params")
         if not given:
             raise ValueError("there are no parameters to optimize; pass model.parameters()")
         self.params: list[Tensor] = []
@@ -58,12 +56,17 @@ class Optimizer:
         if unknown := [name for name in group if name not in ("params", *self._settings)]:
             name = type(self).__name__
             raise ValueError(f"{name} has no setting {unknown[0]!r}; there are {', '.join(self._settings)}")
-        params = [group["params"]] if isinstance(group["params"], Tensor) else list(group["params"])
+        params = [group["params"]] if isinstance(group["params"], Tensor) else listed(group["params"], "params")
         for i, parameter in enumerate(params):
             if not isinstance(parameter, Tensor) or not isinstance(parameter.node, Leaf):
                 raise TypeError(
                     f"params[{i}] is {type(parameter).__name__} {parameter!r:.60}, not a Tensor made with "
                     "requires_grad=True. Pass model.parameters()."
+                )
+            if parameter.dtype.kind == "c":
+                raise TypeError(
+                    f"params[{i}], of shape {parameter.shape}, is {parameter.dtype}: optimizers move real numbers. "
+                    "Keep the real and the imaginary part as two parameters, and compute with re + 1j * im."
                 )
         if not params:
             raise ValueError("there are no parameters to optimize in a group; leave it out")
@@ -91,8 +94,7 @@ class Optimizer:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         for group in self.param_groups:
-            for run in group.runs:
-                run.rebind()
+            group.runs = [piece for run in group.runs for piece in run.rebind()]
 
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters."""
@@ -104,8 +106,10 @@ class Optimizer:
         """Move every parameter that has a gradient; one that has none stays where it is.
 
         Raises:
-            RuntimeError: no parameter has a gradient.
-            ValueError: the schedule gives a learning rate that is none.
+            RuntimeError: no parameter has a gradient, or gradients are lazy, or the model has changed its dtype since
+                the optimizer was made.
+            TypeError, ValueError: the schedule gives what is no number, or a number that is no learning rate; then
+                nothing has moved.
         """
         moving = []
         for group in self.param_groups:
@@ -114,7 +118,7 @@ class Optimizer:
             raise RuntimeError("step() found no gradient on any parameter. Call loss.backward() before it.")
         for group in self.param_groups:
             if group.has_schedule:
-                group.set_rate()
+                group.set_rate(group["lr"])
         self.steps[()] += 1  # on one entry, [()] is ten times as fast as the whole array
         for run in moving:
             gradient = run.gradient()
@@ -135,7 +139,7 @@ class Optimizer:
         raise NotImplementedError
 
     @classmethod
-    def remembers(cls, *args: Any, **settings: Any) -> tuple[str, ...]:
+    def remembers(cls, settings: Mapping[str, Any]) -> tuple[str, ...]:
         """The names of the arrays that `update` needs with these settings."""
         return cls.remembered
 

@@ -1,8 +1,8 @@
 """Schedules: a learning rate is a number, or a function of the step to a number. Here are the usual ones.
 
-The step is 0 the first time and counts the optimizer's steps. A schedule is NumPy arithmetic on it without a branch, so
-that it takes a whole array of steps as well (to draw it), and so that a compiled step can follow it. Write your own
-the same way: `lambda step: 0.1 / np.sqrt(1 + step)`. It can be used wherever an optimizer takes `lr`.
+The step is an int, 0 the first time, and counts the optimizer's steps. A schedule is NumPy arithmetic on it without a
+branch, so that it takes a whole array of steps as well (to draw it), and so that a compiled step can follow it. Write
+your own the same way: `lambda step: 0.1 / np.sqrt(1 + step)`. It can be used wherever an optimizer takes `lr`.
 """
 
 from __future__ import annotations
@@ -62,8 +62,8 @@ def step_decay(lr: float, every: int, factor: float = 0.1) -> Schedule:
         array([1.  , 1.  , 0.5 , 0.5 , 0.25])
     """
     _check(lr=lr, factor=factor)
-    _check_steps(every=every)
-    return lambda step: lr * float(factor) ** (step // every)
+    _check_whole(1, every=every)
+    return lambda step: lr * np.power(float(factor), step // every)
 
 
 def exponential(lr: float, factor: float) -> Schedule:
@@ -82,7 +82,7 @@ def exponential(lr: float, factor: float) -> Schedule:
         array([1.   , 0.5  , 0.25 , 0.125])
     """
     _check(lr=lr, factor=factor)
-    return lambda step: lr * float(factor) ** step
+    return lambda step: lr * np.power(float(factor), step)
 
 
 def cosine(lr: float, steps: int, lowest: float = 0.0, restarts: bool = False) -> Schedule:
@@ -107,7 +107,7 @@ def cosine(lr: float, steps: int, lowest: float = 0.0, restarts: bool = False) -
         array([1.   , 0.854, 0.5  , 0.146, 1.   , 0.854])
     """
     _check(lr=lr, lowest=lowest)
-    _check_steps(steps=steps)
+    _check_whole(1, steps=steps)
     return lambda step: _glide(lr, lowest, (step % steps if restarts else np.minimum(step, steps)) / steps)
 
 
@@ -131,7 +131,7 @@ def warmup(lr: float | Schedule, steps: int) -> Schedule:
     if isinstance(lr, ReduceOnPlateau):
         raise TypeError("put the warm-up inside: ReduceOnPlateau(warmup(0.1, steps=100)), so that its state is found")
     after = _as_schedule(lr)
-    _check_steps(steps=steps)
+    _check_whole(1, steps=steps)
     return lambda step: np.minimum(1.0, (step + 1) / (steps + 1)) * after(np.maximum(step - steps, 0))
 
 
@@ -147,7 +147,8 @@ def one_cycle(peak: float, steps: int, rise: float = 0.3, start: float = 1 / 25,
         steps: length of the cycle; the rate stays at its end after that.
         rise: share of the cycle that goes up, more than 0 and less than 1.
         start: rate at step 0, as a share of the peak.
-        end: rate at step `steps` − 1 and after it, as a share of the peak.
+        end: rate at step `steps` − 1 and after it, as a share of the peak (PyTorch's final_div_factor divides the rate
+            at the start instead). A cycle of one step is at its start in step 0, and at its end from step 1 on.
 
     Raises:
         ValueError: an argument out of range.
@@ -158,7 +159,7 @@ def one_cycle(peak: float, steps: int, rise: float = 0.3, start: float = 1 / 25,
         array([0.2 , 0.32, 0.6 , 0.88, 1.  , 0.85, 0.5 , 0.15, 0.  , 0.  ])
     """
     _check(peak=peak, start=start, end=end)
-    _check_steps(steps=steps)
+    _check_whole(1, steps=steps)
     if not 0 < rise < 1:
         raise ValueError(f"rise={rise} is out of range: it must be greater than 0 and less than 1")
     last = max(steps - 1, 1)
@@ -174,14 +175,15 @@ def one_cycle(peak: float, steps: int, rise: float = 0.3, start: float = 1 / 25,
 class ReduceOnPlateau:
     """Cut the rate whenever the loss has not become lower for a while. Tell it the loss with `report`.
 
-    The rate is a share of `lr`, at first all of it; a cut multiplies the share with `factor`.
+    The rate is a share of `lr`, at first all of it; a cut multiplies the share with `factor`. Cuts bring the
+    rate down to `lowest` and no further.
 
     Args:
         lr: the rate before any cut: a number or a schedule.
         factor: what a cut multiplies with, less than 1.
         patience: so many reports without progress are borne; the next one brings a cut.
         threshold: progress of no more than this share of the loss is none.
-        lowest: below this share of `lr` no cut goes.
+        lowest: the rate below which no cut goes (PyTorch's min_lr).
 
     Raises:
         ValueError: an argument out of range.
@@ -205,8 +207,8 @@ class ReduceOnPlateau:
     ) -> None:
         check("factor", factor, 0, 1)
         check("threshold", threshold, 0, 1)
-        check("patience", patience, 0, np.inf)
         check("lowest", lowest, 0, np.inf)
+        _check_whole(0, patience=patience)
         self.schedule = _as_schedule(lr)
         self.factor, self.patience, self.threshold, self.lowest = factor, patience, threshold, lowest
         self.share = np.array(1.0)
@@ -215,7 +217,8 @@ class ReduceOnPlateau:
 
     def __call__(self, step: Any) -> Any:
         """The rate at a step, or at an array of steps."""
-        return self.share * self.schedule(step)
+        rate = self.schedule(step)
+        return np.maximum(self.share * rate, np.minimum(rate, self.lowest))
 
     def report(self, loss: Any) -> None:
         """Take note of a loss (a number): usually once an epoch, that of the validation data."""
@@ -225,7 +228,7 @@ class ReduceOnPlateau:
             return
         self.waited += 1
         if self.waited > self.patience:
-            self.share[...] = max(self.share * self.factor, min(self.share, self.lowest))
+            self.share *= self.factor
             self.waited[...] = 0
 
     def state_dict(self) -> dict[str, NDArray[Any]]:
@@ -255,6 +258,8 @@ def _check(**values: float) -> None:
         check(name, value, 0, np.inf)
 
 
-def _check_steps(**values: int) -> None:
+def _check_whole(low: int, **values: int) -> None:
     for name, value in values.items():
-        check(name, value, 1, np.inf)
+        check(name, value, low, np.inf)
+        if value % 1:
+            raise ValueError(f"{name}={value} is not a whole number")

@@ -25,6 +25,7 @@ class SGD(Optimizer):
         weight_decay: λ, at least 0.
 
     Raises:
+        TypeError: nesterov is neither True nor False.
         ValueError: a setting out of range, or nesterov without momentum.
 
     Example:
@@ -40,20 +41,24 @@ class SGD(Optimizer):
     below_one = ("momentum",)
 
     def __init__(
-        self, params: Any, lr: Any, momentum: float = 0, nesterov: bool = False, weight_decay: float = 0
+        self, params: Any, lr: Any = 1e-3, momentum: float = 0, *, nesterov: bool = False, weight_decay: float = 0
     ) -> None:
         super().__init__(params, lr=lr, momentum=momentum, nesterov=nesterov, weight_decay=weight_decay)
 
     @classmethod
-    def remembers(cls, *, momentum: float, **_: Any) -> tuple[str, ...]:
+    def remembers(cls, settings: Mapping[str, Any]) -> tuple[str, ...]:
         """The velocity, if there is momentum."""
-        return ("velocity",) if momentum else ()
+        return ("velocity",) if settings["momentum"] else ()
 
     @classmethod
     def check(cls, settings: Mapping[str, Any]) -> None:
         """Refuse what is out of range, and nesterov without momentum."""
-        super().check(settings)
-        if settings["nesterov"] and not settings["momentum"]:
+        rest = dict(settings)
+        nesterov = rest.pop("nesterov")
+        super().check(rest)
+        if not isinstance(nesterov, bool):
+            raise TypeError(f"nesterov={nesterov!r} is neither True nor False")
+        if nesterov and not settings["momentum"]:
             raise ValueError("nesterov=True needs a momentum, for example momentum=0.9")
 
     def update(

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_edu.optim.group import Group
+from tinygrad_edu.states import differences, listed
 from tinygrad_edu.tensor import Tensor
 
 __all__ = ["load_state", "state_of"]
@@ -87,7 +88,7 @@ def _expected(groups: Sequence[Group], settings: Sequence[dict[str, Any]], steps
     for i, (group, everything) in enumerate(zip(groups, settings)):
         own = _settings(group) | _prefixed("schedule.", _schedule(group))
         expected |= _prefixed(f"groups.{i}.", {name: np.asarray(value, float) for name, value in own.items()})
-        names = group.kind.remembers(**{name: everything[name] for name in everything if name not in ("params", "lr")})
+        names = group.kind.remembers(everything)
         for parameter in group["params"]:
             expected[f"state.{number}.step"] = steps
             expected |= {f"state.{number}.{name}": parameter.data for name in names}
@@ -101,19 +102,10 @@ def _prefixed(prefix: str, values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _compare(expected: Mapping[str, NDArray[Any]], given: Mapping[str, NDArray[Any]]) -> None:
     """Refuse a state that does not fit, with everything that is wrong with it."""
-    problems = {
-        "missing": [name for name in expected if name not in given],
-        "unexpected": [name for name in given if name not in expected],
-        "wrongly shaped or typed": [
-            f"{name}: {given[name].shape} {given[name].dtype} for {own.shape} {own.dtype}"
-            for name, own in expected.items()
-            if name in given
-            and (given[name].shape != own.shape or not np.can_cast(given[name].dtype, own.dtype, "same_kind"))
-        ],
-    }
-    if any(problems.values()):
-        listed = "".join(f"\n  {what}: {', '.join(names)}" for what, names in problems.items() if names)
+    missing, unexpected, wrong = differences(expected, given)
+    if missing or unexpected or wrong:
         raise ValueError(
-            f"This state does not fit the optimizer; nothing was loaded.{listed}\nMake the optimizer as the saved one "
-            "was made: the same kind, of the same parameters in the same groups, with the same kind of schedule."
+            f"This state does not fit the optimizer; nothing was loaded.{listed(missing, unexpected, wrong)}\n"
+            "Make the optimizer as the saved one was made: the same kind, of the same parameters in the same groups, "
+            "with the same kind of schedule."
         )

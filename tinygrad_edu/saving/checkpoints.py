@@ -8,21 +8,24 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_edu.generators import load_generator
 from tinygrad_edu.nn.module import Module
 from tinygrad_edu.saving.files import read, write
 
 __all__ = ["load_checkpoint", "save_checkpoint"]
 
 
-def save_checkpoint(path: str | os.PathLike[str], /, **parts: Any) -> None:
+def save_checkpoint(path: str | os.PathLike[str], /, *nameless: Any, **parts: Any) -> None:
     """Save the parts of a training run, so that the run goes on from there bit for bit.
 
     The file is in the safetensors format; the previous one is replaced in one step when the new one is whole.
 
     Args:
         path: the file, by custom with the ending .safetensors.
+        *nameless: refused: every part needs a name, to find it by in the file.
         **parts: anything with `state_dict()` and `load_state_dict(state)` (models, optimizers, batches, a history …),
             or a NumPy Generator. With a model come the generators of its modules, such as those of dropout.
+            Call the model `model`, and `tg.load(model, path)` can take it alone out of the file.
 
     Raises:
         ImportError: safetensors is not installed.
@@ -39,15 +42,16 @@ def save_checkpoint(path: str | os.PathLike[str], /, **parts: Any) -> None:
         >>> rng.random() == number
         True
     """
-    _check("save_checkpoint", path, parts)
+    _check("save_checkpoint", path, nameless, parts)
     write(path, "checkpoint", {name: _state(part) for name, part in parts.items()})
 
 
-def load_checkpoint(path: str | os.PathLike[str], /, **parts: Any) -> None:
+def load_checkpoint(path: str | os.PathLike[str], /, *nameless: Any, **parts: Any) -> None:
     """Bring the parts of a training run back to where they were saved: all of them or, after an error, none.
 
     Args:
         path: the file.
+        *nameless: refused, as in `save_checkpoint`.
         **parts: the same names as in `save_checkpoint`, and parts that were made in the same way.
 
     Raises:
@@ -59,8 +63,8 @@ def load_checkpoint(path: str | os.PathLike[str], /, **parts: Any) -> None:
 
     Example: see `save_checkpoint`.
     """
-    _check("load_checkpoint", path, parts)
-    states, _ = read(path, "checkpoint")
+    _check("load_checkpoint", path, nameless, parts)
+    states = read(path, "checkpoint").state
     if states.keys() != parts.keys():
         problems = {
             "in the file, but not given": states.keys() - parts.keys(),
@@ -69,7 +73,8 @@ def load_checkpoint(path: str | os.PathLike[str], /, **parts: Any) -> None:
         listed = "".join(f"\n  {what}: {', '.join(sorted(names))}" for what, names in problems.items() if names)
         raise ValueError(
             f"{os.fspath(path)!r} holds other parts than were given; nothing was loaded.{listed}\n"
-            f"Write: tg.load_checkpoint(path, {', '.join(f'{name}={name}' for name in states)})."
+            f"Write: tg.load_checkpoint(path, {', '.join(f'{name}={name}' for name in states)}). "
+            "For a model alone: tg.load(model, path)."
         )
     before = {name: copy.deepcopy(_state(part)) for name, part in parts.items()}
     touched: list[str] = []
@@ -98,28 +103,23 @@ def _state(part: Any) -> Any:
 
 def _load(part: Any, state: Any) -> None:
     if isinstance(part, np.random.Generator):
-        _load_generator(part, state)
+        load_generator(part, state)
     elif isinstance(part, Module):
         generators = dict(part.named_generators())
         if missing := generators.keys() - state.keys():
             raise ValueError(f"The saved model draws no random numbers at: {', '.join(sorted(missing))}.")
         part.load_state_dict({name: value for name, value in state.items() if name not in generators})
         for name, rng in generators.items():
-            _load_generator(rng, state[name])
+            load_generator(rng, state[name])
     else:
         part.load_state_dict(state)
 
 
-def _load_generator(rng: np.random.Generator, state: Any) -> None:
-    saved, own = state["bit_generator"], type(rng.bit_generator).__name__
-    if saved != own:
-        raise ValueError(f"The saved random generator is a {saved}, this one a {own}: make it as the saved one was.")
-    rng.bit_generator.state = state
-
-
-def _check(function: str, path: Any, parts: dict[str, Any]) -> None:
-    if not isinstance(path, str | os.PathLike) or not parts:
-        raise TypeError(f"write: tg.{function}(path, model=model, optimizer=optimizer, ...), the path first")
+def _check(function: str, path: Any, nameless: tuple[Any, ...], parts: dict[str, Any]) -> None:
+    if not isinstance(path, str | os.PathLike) or nameless or not parts:
+        raise TypeError(
+            f"write: tg.{function}(path, model=model, optimizer=optimizer, ...), the path first and every part by name"
+        )
     for name, part in parts.items():
         savable = hasattr(part, "state_dict") and hasattr(part, "load_state_dict")
         if not savable and not isinstance(part, np.random.Generator):

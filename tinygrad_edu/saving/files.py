@@ -12,7 +12,7 @@ import os
 import secrets
 import stat
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +20,18 @@ from numpy.typing import NDArray
 from tinygrad_edu.extras import need
 from tinygrad_edu.saving.trees import decode, encode
 
-__all__ = ["read", "write"]
+__all__ = ["File", "read", "write"]
 
 KEY = "tinygrad_edu"
 OPENED_BY = {"model": "tg.load(model, path)", "checkpoint": "tg.load_checkpoint(path, model=model, ...)"}
+
+
+class File(NamedTuple):
+    """What `write` was given."""
+
+    kind: str
+    state: dict[str, Any]
+    metadata: Any
 
 
 def write(path: str | os.PathLike[str], kind: str, state: dict[str, Any], metadata: Any = None) -> None:
@@ -47,8 +55,8 @@ def write(path: str | os.PathLike[str], kind: str, state: dict[str, Any], metada
     _replace(Path(path), library.save(arrays, {KEY: json.dumps(sealed)}))
 
 
-def read(path: str | os.PathLike[str], kind: str) -> tuple[dict[str, Any], Any]:
-    """The state and the metadata that `write` was given.
+def read(path: str | os.PathLike[str], *kinds: str) -> File:
+    """What `write` has written, if it is of one of these kinds.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -62,7 +70,7 @@ def read(path: str | os.PathLike[str], kind: str) -> tuple[dict[str, Any], Any]:
         checksum = content.pop("sha256")
         if checksum != _checksum(content, arrays):
             raise ValueError("the checksum does not fit")
-        found, opened_by = content["kind"], OPENED_BY[content["kind"]]
+        kind, opened_by = content["kind"], OPENED_BY[content["kind"]]
         state, metadata = decode(content["state"], arrays), decode(content["metadata"], arrays)
         if not isinstance(state, dict):
             raise ValueError(f"its state is a {type(state).__name__}")
@@ -71,9 +79,9 @@ def read(path: str | os.PathLike[str], kind: str) -> tuple[dict[str, Any], Any]:
             f"{str(path)!r} is damaged ({type(error).__name__}: {error}): it is not what was saved. "
             "Use an older copy. Nothing was executed and nothing was loaded."
         ) from error
-    if found != kind:
-        raise ValueError(f"{str(path)!r} holds a {found}, not a {kind}. Open it with {opened_by}.")
-    return state, metadata
+    if kind not in kinds:
+        raise ValueError(f"{str(path)!r} holds a {kind}, not a {' or a '.join(kinds)}. Open it with {opened_by}.")
+    return File(kind, state, metadata)
 
 
 def _open(path: Path) -> tuple[dict[str, NDArray[Any]], str]:
@@ -133,6 +141,9 @@ def _replace(path: Path, blob: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
+    except OSError as error:  # the disk is full
+        reason = f"{error.strerror}. Nothing was saved; if there was a file of this name before, it is whole"
+        raise OSError(error.errno, reason, str(path)) from error
     finally:
         temporary.unlink(missing_ok=True)  # after an error; a kill leaves it behind, which costs nothing but room
     if os.name == "posix":  # elsewhere a directory cannot be opened

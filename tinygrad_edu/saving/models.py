@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import Any, TypeVar
 
+import numpy as np
+
 from tinygrad_edu.nn.module import Module
 from tinygrad_edu.saving.files import read, write
 
@@ -42,12 +44,16 @@ def save(model: Module, path: str | os.PathLike[str], metadata: Any = None) -> N
     write(path, "model", model.state_dict(), metadata)
 
 
-def load(model: M, path: str | os.PathLike[str]) -> M:
-    """Write what `save` saved into a model of the same sizes; after an error the model is as it was.
+def load(model: M, path: str | os.PathLike[str] = "", part: str = "model") -> M:
+    """Write what was saved into a model of the same sizes; after an error the model is as it was.
+
+    The file is from `save`, or from `save_checkpoint`: then the parameters and buffers of one model are taken out of
+    it, and all else stays there, random generators too.
 
     Args:
         model: a Module, made as the saved one was; its arrays keep their dtype.
         path: the file.
+        part: of a checkpoint, the name under which the model was saved.
 
     Returns:
         The model.
@@ -55,13 +61,22 @@ def load(model: M, path: str | os.PathLike[str]) -> M:
     Raises:
         FileNotFoundError: there is no such file.
         ImportError: safetensors is not installed.
-        TypeError: the arguments are in the wrong order.
-        ValueError: the file is damaged or not from `save`; or names or shapes do not fit, and which.
+        TypeError: an argument is missing, or they are in the wrong order.
+        ValueError: the file is damaged, not one of ours, or a checkpoint without this part; or names or shapes do not
+            fit, and which.
 
-    Example: see `save`.
+    Example:
+        >>> import tempfile, tinygrad_edu as tg
+        >>> path = tempfile.mkdtemp() + "/run.safetensors"
+        >>> model = tg.nn.Linear(1, 1, rng=0)
+        >>> tg.save_checkpoint(path, model=model, optimizer=tg.optim.Adam(model.parameters()))
+        >>> bool((tg.load(tg.nn.Linear(1, 1), path).weight.data == model.weight.data).all())
+        True
     """
     _check("load", model, path)
-    state, _ = read(path, "model")
+    kind, state, _ = read(path, "model", "checkpoint")
+    if kind == "checkpoint":
+        state = _model_in(state, part, path)
     try:
         model.load_state_dict(state)
     except ValueError as error:
@@ -80,16 +95,31 @@ def load_metadata(path: str | os.PathLike[str]) -> Any:
     Example:
         >>> import tempfile, tinygrad_edu as tg
         >>> path = tempfile.mkdtemp() + "/line.safetensors"
-        >>> tg.save(tg.nn.Linear(2, 1), path, metadata={"inputs": 2, "outputs": 1})
+        >>> tg.save(tg.nn.Linear(2, 1), path, metadata={"in_features": 2, "out_features": 1})
         >>> sizes = tg.load_metadata(path)
         >>> tg.load(tg.nn.Linear(**sizes), path)
         Linear(2, 1)
     """
-    return read(path, "model")[1]
+    return read(path, "model").metadata
+
+
+def _model_in(parts: dict[str, Any], name: str, path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The arrays of one part of a checkpoint."""
+    if not isinstance(parts.get(name), dict):
+        raise ValueError(
+            f"{os.fspath(path)!r} is a checkpoint without a model called {name!r}. It holds: {', '.join(parts)}. "
+            'Give the name of the model among them: tg.load(model, path, part="...").'
+        )
+    return {key: value for key, value in parts[name].items() if isinstance(value, np.ndarray)}
 
 
 def _check(function: str, model: Any, path: Any) -> None:
-    if not isinstance(model, Module) or not isinstance(path, str | os.PathLike):
+    if isinstance(model, str | os.PathLike) and not path:
+        raise TypeError(
+            "tg.load needs a model to write into, made as the saved one was; a file holds its numbers, not its code. "
+            f"Write: tg.load(model, {os.fspath(model)!r})."
+        )
+    if not isinstance(model, Module) or not isinstance(path, str | os.PathLike) or not path:
         swapped = "The arguments are swapped" if isinstance(path, Module) else "The model comes first, then the path"
         raise TypeError(
             f"tg.{function} got {type(model).__name__} and {type(path).__name__}. {swapped}: "

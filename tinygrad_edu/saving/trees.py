@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 __all__ = ["decode", "encode"]
 
+NUMBERS = {np.dtype(code).name for code in "?bhilqBHILQefd"}  # the dtypes of scalars
+
 
 def encode(value: Any, name: str, arrays: dict[str, NDArray[Any]]) -> Any:
     """The JSON form of a state; its arrays are put into `arrays`.
@@ -62,6 +64,11 @@ def encode(value: Any, name: str, arrays: dict[str, NDArray[Any]]) -> Any:
 def decode(form: Any, arrays: dict[str, NDArray[Any]]) -> Any:
     """The state that `encode` was given.
 
+    Args:
+        form: the JSON form.
+        arrays: name → array; those that stand in the state are taken out, so that none is in it twice: a small file
+            that names one array a million times would fill the memory.
+
     Raises:
         ValueError, KeyError, TypeError: nothing that `encode` has written.
 
@@ -80,10 +87,11 @@ def decode(form: Any, arrays: dict[str, NDArray[Any]]) -> Any:
         case "tuple":
             return tuple(decode(child, arrays) for child in content)
         case "array":
-            return arrays[content].copy()  # the library may hand out memory that is not to be written to
+            return arrays.pop(content).copy()  # the library may hand out memory that is not to be written to
         case "floats":
-            return arrays[content].tolist()
+            return arrays.pop(content).tolist()
         case "scalar":
             dtype, number = content
-            return np.array(number, dtype=np.dtype(dtype))[()]
-    raise ValueError(f"{what!r} is no kind of value")
+            if dtype in NUMBERS and isinstance(number, int | float):
+                return np.array(number, dtype=dtype)[()]
+    raise ValueError(f"no such value is ever written: {form!r:.80}")

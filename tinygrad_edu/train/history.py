@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,11 @@ class History:
 
     Attributes:
         epochs: name → a number per epoch: `loss` (mean over the samples), each metric, `val_loss` and `val_` each
-            metric if there is validation, `lr` (of the last step), `grad_norm` (mean), `seconds`.
-        steps: name → a number per step: `loss`, `lr`, `grad_norm` (2-norm over all parameters), `seconds`.
-        stopped: why training ended: "finished", "interrupted", or what a callback said.
+            metric if there is validation, `lr` (of the last step), `grad_norm` (mean), `seconds`. Whole epochs only.
+        steps: name → a number per step: `loss`, `lr`, `grad_norm` (2-norm over all parameters, before any clipping),
+            `seconds`. Those of an epoch that was cut short too.
+        stopped: why training ended: "finished", "interrupted", "diverged", or what a callback said; "" as long as it
+            goes on, and after another error.
 
     Example:
         >>> import tinygrad_edu as tg
@@ -51,13 +54,27 @@ class History:
         return max(map(len, self.epochs.values()), default=0)
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything as plain dicts, lists and numbers, for JSON or pandas."""
+        """Everything as plain dicts, lists and numbers, for JSON or pandas; None where a number is not finite.
+
+        Example:
+            >>> import tinygrad_edu as tg
+            >>> history = tg.train.History()
+            >>> history.record("epochs", loss=0.5, val_loss=float("nan"))
+            >>> history.to_dict()
+            {'epochs': {'loss': [0.5], 'val_loss': [None]}, 'steps': {}, 'stopped': ''}
+        """
+        state = self.state_dict()
+        for table in (state["epochs"], state["steps"]):  # JSON has no NaN and no infinity
+            for name, column in table.items():
+                table[name] = [number if math.isfinite(number) else None for number in column]
+        return state
+
+    def state_dict(self) -> dict[str, Any]:
+        """A copy of everything, number for number."""
         return {"epochs": copy.deepcopy(self.epochs), "steps": copy.deepcopy(self.steps), "stopped": self.stopped}
 
-    state_dict = to_dict
-
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take over what `to_dict` returned."""
+        """Take over what `state_dict` returned."""
         self.epochs, self.steps = copy.deepcopy(state["epochs"]), copy.deepcopy(state["steps"])
         self.stopped = state["stopped"]
 

@@ -2,37 +2,27 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from tinygrad_edu.explain import explain
 from tinygrad_edu.nn.module import Module
+from tinygrad_edu.optim.clipping import clip_grad_norm, norm_factors
 from tinygrad_edu.optim.optimizer import Optimizer
 from tinygrad_edu.recording import no_grad
-from tinygrad_edu.tensor import Tensor
 from tinygrad_edu.train.callbacks import Callback, Run
+from tinygrad_edu.train.checks import Loss, Metrics, check_data, check_fit, check_measuring, pairs, single
+from tinygrad_edu.train.contexts import interruptible, modes_kept, told
+from tinygrad_edu.train.divergence import Diverged, Surroundings, diverged
 from tinygrad_edu.train.history import History
+from tinygrad_edu.train.metrics import Seen
 from tinygrad_edu.train.progress import Reporter, reporter
 
-__all__ = ["Diverged", "evaluate", "fit"]
-
-Loss = Callable[[Any, Any], Any]
-Metrics = Mapping[str, Callable[[Any, Any], float]]
-
-
-class Diverged(FloatingPointError):
-    """The loss or a gradient became NaN or infinite. The weights are those before that step; `history` is what was."""
-
-    def __init__(self, message: str, history: History) -> None:
-        super().__init__(message)
-        self.history = history
+__all__ = ["evaluate", "fit"]
 
 
 def fit(
@@ -46,6 +36,7 @@ def fit(
     callbacks: Sequence[Callback | Callable[[Run], Any]] = (),
     progress: bool = True,
     history: History | None = None,
+    clip_norm: float | None = None,
 ) -> History:
     """Train a model: for every batch forward, loss, backward, update.
 
@@ -58,17 +49,23 @@ def fit(
         epochs: how many times to go through the data.
         validation: batches to measure on after every epoch, never trained on.
         metrics: name → function of (predictions, targets) as plain arrays, over all samples of an epoch.
-        callbacks: functions of a `Run`, called after every epoch; or `Callback`s, such as `EarlyStopping`.
+        callbacks: functions of a `Run`, called after every epoch; or `Callback`s, such as `EarlyStopping`. Whatever
+            the order given, those with a state (`state_dict`) come first, so that a function that saves a checkpoint
+            saves what they know of this epoch.
         progress: show how far it is: a bar in a terminal, otherwise a line now and then.
         history: that of an earlier part of this run, to go on with.
+        clip_norm: make the gradients of a step together at most so long; see `tg.optim.clip_grad_norm`.
 
     Returns:
         The history. After Ctrl-C too: the step in hand is finished, and what there is is returned; a second Ctrl-C
-        interrupts at once.
+        interrupts at once. The epoch that was cut short is none: no number of it, no callback, though its steps have
+        moved the weights and are in `history.steps`. To go on as if nothing had happened, load the checkpoint of the
+        last whole epoch, which has a history of its own.
 
     Raises:
         Diverged: the loss or a gradient is NaN or infinite.
-        ValueError: there are no batches, or something that is no batches.
+        TypeError, ValueError: an argument, a batch or what the loss returned is not as described here.
+        RuntimeError: the loss depends on no parameter of the optimizer.
 
     Example:
         >>> import numpy as np, tinygrad_edu as tg
@@ -80,53 +77,59 @@ def fit(
         >>> history.stopped, history["loss"][-1] < 1e-6
         ('finished', True)
     """
-    _check(data, "data")
-    _check(validation, "validation")
+    check_fit(optimizer, loss, epochs, callbacks, history, clip_norm)
+    check_measuring("fit", model, loss, metrics)
+    check_data("fit", data, "data", epochs)
+    measured, validate = ["loss", *(metrics or ())], None
+    if validation is not None:
+        check_data("fit", validation, "validation", epochs)
+        validate = partial(evaluate, model, loss, validation, metrics)
+        measured += [f"val_{name}" for name in measured]
     history = History() if history is None else history
-    run = Run(model, optimizer, history)
-    modes = [(module, module.training) for _, module in model.named_modules()]
-    with _interruptible() as interrupted, reporter(progress, epochs, data) as report:
-        try:
+    history.stopped = ""
+    run = Run(model, optimizer, history, (*measured, "lr", "grad_norm", "seconds"))
+    callbacks = sorted(callbacks, key=lambda callback: not hasattr(callback, "state_dict"))
+    hooks = [callback for callback in callbacks if isinstance(callback, Callback)]
+    step = partial(_step, run, loss, clip_norm, hooks, Surroundings(model))
+    try:
+        with (
+            interruptible(run),
+            reporter(progress, epochs, data, history) as report,
+            modes_kept(model),
+            told(hooks, run),
+        ):
             for _ in range(epochs):
-                _epoch(run, loss, data, validation, metrics or {}, report, interrupted)
+                if run.stop or not _epoch(run, step, data, validate, Seen("fit", metrics), report):
+                    break
                 for callback in callbacks:
                     callback(run)
-                if run.stop or interrupted.is_set():
-                    break
-            history.stopped = "interrupted" if interrupted.is_set() else run.stop or "finished"
-        finally:
-            for callback in callbacks:
-                if isinstance(callback, Callback):
-                    callback.training_ended(run)
-            for module, mode in modes:
-                module.training = mode
+            history.stopped = run.stop or "finished"
+    except Diverged as error:  # by now callbacks have put back what they put back
+        error.args = (f"{error}\nThe weights are {run.weights}.",)
+        raise
     return history
 
 
 def _epoch(
     run: Run,
-    loss: Loss,
+    step: Callable[[Any, Any], tuple[float, Any]],
     data: Iterable[tuple[Any, Any]],
-    validation: Iterable[tuple[Any, Any]] | None,
-    metrics: Metrics,
+    validate: Callable[[], dict[str, float]] | None,
+    seen: Seen,
     report: Reporter,
-    interrupted: threading.Event,
-) -> None:
-    """Once through the data, and one entry in the history."""
+) -> bool:
+    """Once through the data, and one entry in the history; or False where it was cut short."""
     start, first = time.perf_counter(), len(run.history.steps.get("loss", ()))
     run.model.train()
-    seen = _Seen(metrics)
-    for x, y in data:
-        value, prediction = _step(run, loss, x, y)
+    for x, y in pairs("fit", data):
+        if run.stop:
+            return False
+        value, prediction = step(x, y)
         seen.add(value, prediction, y)
         report.step(value)
-        if interrupted.is_set():
-            break
-    if not seen.samples:
-        raise ValueError("fit: the data gave no batches. A generator gives its batches only once; use tg.data.batches.")
     numbers = seen.results()
-    if validation is not None:
-        numbers |= {f"val_{name}": value for name, value in evaluate(run.model, loss, validation, metrics).items()}
+    if validate is not None:
+        numbers |= {f"val_{name}": value for name, value in validate().items()}
     norms = run.history.steps["grad_norm"][first:]
     run.history.record(
         "epochs",
@@ -135,30 +138,53 @@ def _epoch(
         grad_norm=sum(norms) / len(norms),
         seconds=time.perf_counter() - start,
     )
-    for group in run.optimizer.param_groups:
-        if hasattr(group["lr"], "report"):
-            group["lr"].report(numbers.get("val_loss", numbers["loss"]))
+    for schedule in {id(group["lr"]): group["lr"] for group in run.optimizer.param_groups}.values():
+        if hasattr(schedule, "report"):
+            schedule.report(numbers.get("val_loss", numbers["loss"]))
     report.epoch(run.history)
+    return True
 
 
-def _step(run: Run, loss: Loss, x: Any, y: Any) -> tuple[float, Any]:
-    """The loss before the step, and the predictions that it was made of."""
+def _step(
+    run: Run,
+    loss: Loss,
+    clip_norm: float | None,
+    hooks: Sequence[Callback],
+    surroundings: Surroundings,
+    x: Any,
+    y: Any,
+) -> tuple[float, Any]:
+    """Forward, loss, backward, update. Returns the loss before the update, and the predictions it was made of."""
     start = time.perf_counter()
+    surroundings.remember()
     run.optimizer.zero_grad()
     prediction = run.model(x)
-    error = loss(prediction, y)
+    error = single("fit", loss(prediction, y))
     value = error.item()
     if not math.isfinite(value):
-        raise _diverged(run, f"the loss became {value}", error, error)
+        surroundings.restore()
+        raise diverged(run, f"the loss became {value}", error, error)
     error.backward()
-    norm = math.hypot(*(float(np.linalg.norm(p.grad)) for p in run.optimizer.params if p.grad is not None))
-    if not math.isfinite(norm):
-        error = loss(run.model(x), y)  # backward has freed the graph that could tell
-        bad = next(p for p in run.optimizer.params if p.grad is not None and not np.all(np.isfinite(p.grad)))
-        raise _diverged(run, "a gradient is no longer finite", bad, error)
+    having = [parameter for parameter in run.optimizer.params if parameter.grad is not None]
+    if not having:
+        raise RuntimeError("fit: the loss depends on no parameter of the optimizer. Make it with model.parameters().")
+    scale, rest = norm_factors([parameter.grad for parameter in having])
+    if not math.isfinite(scale):
+        bad = next(parameter for parameter in having if not np.all(np.isfinite(parameter.grad)))
+        surroundings.restore()
+        with np.errstate(all="ignore"):  # once more, with the same random numbers: backward has freed the graph
+            error = loss(run.model(x), y)
+        surroundings.restore()
+        raise diverged(run, "a gradient is no longer finite", bad, error)
+    if clip_norm is not None:
+        clip_grad_norm(having, clip_norm)
+    for callback in hooks:
+        callback.before_step(run)
     run.optimizer.step()
-    run.history.record("steps", loss=value, lr=run.optimizer.lr, grad_norm=norm, seconds=time.perf_counter() - start)
-    return value, prediction.data if isinstance(prediction, Tensor) else prediction
+    run.history.record(
+        "steps", loss=value, lr=run.optimizer.lr, grad_norm=scale * rest, seconds=time.perf_counter() - start
+    )
+    return value, prediction
 
 
 def evaluate(
@@ -173,7 +199,7 @@ def evaluate(
         metrics: name → function of (predictions, targets) as plain arrays.
 
     Raises:
-        ValueError: the data give no batches.
+        TypeError, ValueError: an argument, a batch or what the loss returned is not as described here; no batches.
 
     Example:
         >>> import numpy as np, tinygrad_edu as tg
@@ -181,82 +207,12 @@ def evaluate(
         >>> tg.train.evaluate(tg.nn.Sequential(), tg.nn.mse_loss, batches)
         {'loss': 0.0}
     """
-    _check(data, "data")
-    modes = [(module, module.training) for _, module in model.named_modules()]
-    model.eval()
-    seen = _Seen(metrics or {})
-    try:
-        with no_grad():
-            for x, y in data:
-                prediction = model(x)
-                value = loss(prediction, y)
-                seen.add(float(value), prediction.data if isinstance(prediction, Tensor) else prediction, y)
-    finally:
-        for module, mode in modes:
-            module.training = mode
-    if not seen.samples:
-        raise ValueError("evaluate: the data gave no batches")
+    check_measuring("evaluate", model, loss, metrics)
+    check_data("evaluate", data, "data")
+    seen = Seen("evaluate", metrics)
+    with modes_kept(model), no_grad():
+        model.eval()
+        for x, y in pairs("evaluate", data):
+            prediction = model(x)
+            seen.add(float(single("evaluate", loss(prediction, y))), prediction, y)
     return seen.results()
-
-
-class _Seen:
-    """Losses, predictions and targets of the batches so far."""
-
-    def __init__(self, metrics: Metrics) -> None:
-        self.metrics = metrics
-        self.samples, self.total = 0, 0.0
-        self.pairs: list[tuple[Any, Any]] = []
-
-    def add(self, loss: float, prediction: Any, target: Any) -> None:
-        self.samples += len(target)
-        self.total += loss * len(target)
-        if self.metrics:
-            self.pairs.append((prediction, target.data if isinstance(target, Tensor) else target))
-
-    def results(self) -> dict[str, float]:
-        """The mean loss, a sample counting as a sample also in a smaller last batch; metrics over all of them."""
-        measured = {}
-        if self.metrics:
-            predictions, targets = (np.concatenate(part) for part in zip(*self.pairs))
-            measured = {name: float(metric(predictions, targets)) for name, metric in self.metrics.items()}
-        return {"loss": self.total / self.samples, **measured}
-
-
-def _diverged(run: Run, what: str, suspect: Tensor, error: Tensor) -> Diverged:
-    """Name the step, the learning rate and the first operation that is to blame."""
-    step = len(run.history.steps.get("loss", ())) + 1
-    names = {"model": run.model}
-    leaf = suspect if suspect is not error else next(iter(run.optimizer.params))
-    return Diverged(
-        f"fit stopped at step {step} (epoch {len(run.history) + 1}), learning rate {run.optimizer.lr:.6g}: {what}. "
-        "The weights are those before this step. Most often the learning rate is too large: try a tenth of it, or "
-        f"tg.optim.clip_grad_norm.\n{explain(leaf, error, names=names)}",
-        run.history,
-    )
-
-
-def _check(data: Any, role: str) -> None:
-    if isinstance(data, tuple) and len(data) == 2 and all(hasattr(part, "shape") for part in data):
-        raise ValueError(
-            f"fit: {role} is a pair of arrays, not batches. Write {role}=tg.data.batches(x, y, batch_size=32)."
-        )
-
-
-@contextlib.contextmanager
-def _interruptible() -> Iterator[threading.Event]:
-    """An event that the first Ctrl-C sets; the second interrupts as usual."""
-    event = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield event
-        return
-    before = signal.getsignal(signal.SIGINT)
-
-    def first(number: int, frame: Any) -> None:
-        event.set()
-        signal.signal(signal.SIGINT, before)
-
-    signal.signal(signal.SIGINT, first)
-    try:
-        yield event
-    finally:
-        signal.signal(signal.SIGINT, before)

@@ -39,7 +39,7 @@ class _Lines(_Silent):
 
     def __init__(self, epochs: int) -> None:
         self.epochs, self.done, self.start = epochs, 0, time.perf_counter()
-        self.every = max(1, epochs // LINES)
+        self.every = max(1, -(-epochs // LINES))
 
     def epoch(self, history: History) -> None:
         self.done += 1
@@ -59,7 +59,7 @@ class _Bar:
         self.seen = ""
 
     def step(self, loss: float) -> None:
-        text = f"{self.seen}  now {loss:.4g}" if self.seen else f"loss {loss:.4g}"
+        text = f"now {loss:.4g}  {self.seen}" if self.seen else f"loss {loss:.4g}"
         self.bar.update(self.task, advance=1 if self.steps else 0, numbers=text)
 
     def epoch(self, history: History) -> None:
@@ -68,22 +68,41 @@ class _Bar:
 
 
 def numbers(history: History) -> str:
-    """What an epoch measured, without learning rate, gradient and time: `loss 0.12  val_loss 0.2`."""
+    """What an epoch measured, without learning rate, gradient and time: `loss 0.12 (val 0.2)`."""
     hidden = ("lr", "grad_norm", "seconds")
-    return "  ".join(f"{name} {column[-1]:.4g}" for name, column in history.epochs.items() if name not in hidden)
+    last = {name: f"{column[-1]:.4g}" for name, column in history.epochs.items() if name not in hidden}
+    validation = {name: f" (val {last.pop(f'val_{name}')})" for name in list(last) if f"val_{name}" in last}
+    return "  ".join(f"{name} {number}{validation.get(name, '')}" for name, number in last.items())
 
 
 @contextlib.contextmanager
-def reporter(progress: bool, epochs: int, data: Any) -> Iterator[Reporter]:
-    """A bar where there is a terminal and rich, lines otherwise, silence if that is wanted."""
-    if not progress:
-        yield _Silent()
-    elif not sys.stdout.isatty() or importlib.util.find_spec("rich") is None:
-        yield _Lines(epochs)
-    else:
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+def reporter(progress: bool, epochs: int, data: Any, history: History) -> Iterator[Reporter]:
+    """A bar where there is a terminal and rich, lines otherwise, silence if that is wanted or nobody can listen.
 
-        columns = (BarColumn(20), MofNCompleteColumn(), TextColumn("{task.fields[numbers]}"), TimeRemainingColumn())
-        steps = len(data) if hasattr(data, "__len__") else None
-        with Progress(*columns) as bar:
-            yield _Bar(bar, epochs, steps)
+    A run that ends before its time says why.
+    """
+    if not progress or sys.stdout is None:
+        yield _Silent()
+        return
+    if sys.stdout.isatty() and importlib.util.find_spec("rich") is not None:
+        with _bar() as bar:
+            yield _Bar(bar, epochs, len(data) if hasattr(data, "__len__") else None)
+    else:
+        yield _Lines(epochs)
+    if history.stopped != "finished":
+        print(f"ended after epoch {len(history)}  {numbers(history)}  {history.stopped}", flush=True)
+
+
+def _bar() -> Any:
+    """Where there is no room for everything, it is the numbers that are cut short."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.table import Column
+
+    numbers = Column(ratio=1, no_wrap=True, overflow="ellipsis")
+    return Progress(
+        BarColumn(None, table_column=Column(min_width=5, max_width=20, width=12)),
+        MofNCompleteColumn(table_column=Column(no_wrap=True)),
+        TextColumn("{task.fields[numbers]}", markup=False, table_column=numbers),
+        TimeRemainingColumn(table_column=Column(no_wrap=True)),
+        expand=True,
+    )

@@ -1,0 +1,153 @@
+"""Reading error curves: the lesson's exercise, and generated curves of every kind with noise."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tinygrad_edu import lessons
+from tinygrad_edu.lessons import curves
+from tinygrad_edu.lessons.curves import diagnose, stop_early
+
+SMALL, LARGE, WELL, OVERFIT = curves.VERDICTS
+levels = st.floats(1e-3, 1e3)
+lengths = st.integers(30, 300)
+seeds = st.integers(0, 2**32 - 1)
+noises = st.floats(0, 0.02)  # standard deviation, as a share of the first loss
+many = settings(max_examples=150)
+
+
+def falling(n, rng, noise, floor=0.1, pace=8.0):
+    """From 1 to near its floor, noise on it."""
+    return floor + (1 - floor) * np.exp(-pace * np.arange(n) / n) + noise * rng.standard_normal(n)
+
+
+# ---- the lesson --------------------------------------------------------------------------------------------------
+def test_the_exercise_overshot():
+    found = lessons.diagnose([2.0, 0.1, 5.0, 20])
+    assert found.verdict == LARGE
+    assert "0.1" in found.reason
+    assert "20" in found.reason
+    assert "smaller" in found.suggestion
+
+
+def test_the_runs_of_the_lesson_are_what_they_show():
+    assert [curve.diagnosis.verdict for curve in curves.examples()] == [SMALL, LARGE, WELL, OVERFIT]
+    assert all(len(curve.losses) == len(curve.validation) == 60 for curve in curves.examples())
+
+
+# ---- curves of every kind ----------------------------------------------------------------------------------------
+@many
+@given(levels, lengths, seeds, st.floats(0, 0.01), st.floats(-0.02, 0.03))
+def test_what_hardly_moves_is_too_small(level, n, seed, noise, drop):
+    rng = np.random.default_rng(seed)
+    curve = level * (1 - drop * np.arange(n) / n + noise * rng.standard_normal(n))
+    assert diagnose(curve).verdict == SMALL
+    assert diagnose(curve, curve[::2]).verdict == SMALL
+
+
+@many
+@given(levels, lengths, seeds, noises, st.floats(0, 0.5), st.floats(4, 20))
+def test_what_falls_and_flattens_is_reasonable(level, n, seed, noise, floor, pace):
+    rng = np.random.default_rng(seed)
+    curve = level * falling(n, rng, noise, floor, pace)
+    validation = level * (falling(n, rng, noise, floor, pace) + 0.05)
+    assert diagnose(curve).verdict == WELL
+    assert diagnose(curve, validation).verdict == WELL
+
+
+@many
+@given(levels, lengths, seeds, noises, st.floats(0.6, 20), st.integers(1, 5))
+def test_spikes_are_too_large(level, n, seed, noise, height, count):
+    rng = np.random.default_rng(seed)
+    curve = falling(n, rng, noise)
+    curve[rng.choice(np.arange(n // 3, n), count, replace=False)] += height
+    assert diagnose(level * curve, level * falling(n, rng, noise)).verdict == LARGE
+
+
+@many
+@given(levels, st.integers(4, 300), seeds, noises, st.floats(1.5, 1e6))
+def test_a_growing_loss_is_too_large(level, n, seed, noise, growth):
+    rng = np.random.default_rng(seed)
+    curve = growth ** (np.arange(n) / (n - 1)) * (1 + noise * rng.standard_normal(n))
+    assert diagnose(level * curve).verdict == LARGE
+
+
+@many
+@given(levels, lengths, seeds, noises, st.floats(0.2, 1.5))
+def test_bouncing_is_too_large(level, n, seed, noise, amplitude):
+    rng = np.random.default_rng(seed)
+    curve = 1 + amplitude * (np.arange(n) % 2) + noise * rng.standard_normal(n)
+    assert diagnose(level * curve).verdict == LARGE
+
+
+@given(st.integers(3, 100), seeds, st.sampled_from([math.nan, math.inf, -math.inf]))
+def test_no_number_is_too_large(n, seed, value):
+    rng = np.random.default_rng(seed)
+    curve = falling(n, rng, 0.01)
+    at = int(rng.integers(0, n))
+    curve[at:] = value
+    found = diagnose(curve)
+    assert found.verdict == LARGE
+    assert f"After {at} steps" in found.reason
+
+
+@many
+@given(levels, lengths, seeds, noises, st.floats(0.2, 0.6), st.floats(0.25, 3))
+def test_validation_that_rises_again_is_overfitting(level, n, seed, noise, turn, rise):
+    rng = np.random.default_rng(seed)
+    k = np.arange(n) / n
+    validation = 0.3 + 0.7 * np.exp(-12 * k) + rise * np.maximum(0, k - turn) / (1 - turn)
+    validation += noise * rng.standard_normal(n)
+    found = diagnose(level * falling(n, rng, noise), level * validation)
+    assert found.verdict == OVERFIT
+
+
+@given(levels, lengths, seeds)
+def test_the_unit_of_the_loss_does_not_matter(level, n, seed):
+    curve = falling(n, np.random.default_rng(seed), 0.3)
+    assert diagnose(level * curve).verdict == diagnose(curve).verdict
+
+
+# ---- what it says, and what it refuses ---------------------------------------------------------------------------
+def test_a_curve_that_still_falls_is_told_to_go_on():
+    assert diagnose(np.linspace(1, 0.3, 50)).suggestion == "Train longer."
+    assert diagnose(falling(50, np.random.default_rng(0), 0)).suggestion == "Nothing needs to be changed."
+
+
+def test_validation_rises_from_the_first_epoch():
+    assert diagnose([1.0, 0.5, 0.2, 0.1], validation=[1.0, 1.2, 1.5, 2.0]).verdict == OVERFIT
+
+
+def test_a_loss_of_zero_from_the_start_has_nothing_to_learn():
+    assert diagnose([0.0, 0.0, 0.0]).verdict == WELL
+
+
+@pytest.mark.parametrize("bad", [[], [1.0], [1.0, 2.0], [[1.0, 2.0, 3.0]], 5.0])
+def test_what_is_no_curve_is_refused(bad):
+    with pytest.raises(ValueError, match="at least three numbers"):
+        diagnose(bad)
+    with pytest.raises(ValueError, match="validation"):
+        diagnose([3.0, 2.0, 1.0], validation=bad)
+
+
+def test_the_curve_is_left_alone():
+    losses = np.array([3.0, 2.0, 1.0])
+    diagnose(losses, losses)
+    assert losses.tolist() == [3.0, 2.0, 1.0]
+
+
+# ---- early stopping ----------------------------------------------------------------------------------------------
+@given(st.lists(st.floats(0, 10), min_size=1, max_size=60), st.integers(1, 8))
+def test_early_stopping_keeps_the_first_best_before_patience_ends(losses, patience):
+    kept = stop_early(losses, patience)
+    end = min(len(losses), kept + patience + 1)
+    assert losses[kept] == min(losses[:end])
+    assert losses[kept] not in losses[:kept]
+
+
+def test_early_stopping_needs_losses():
+    with pytest.raises(ValueError, match="no losses"):
+        stop_early([])

@@ -1,0 +1,195 @@
+"""The pictures that `tinygrad-edu lesson NAME --plot FILE` draws, one function a lesson; each returns a Figure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tinygrad_edu.lessons import brightness, characters, checking, curves, digits, downhill, exam, guessing
+from tinygrad_edu.lessons import losses as losses_lesson
+from tinygrad_edu.lessons import one_weight as one_weight_lesson
+from tinygrad_edu.plot import history
+
+__all__ = ["PLOTS"]
+
+# Okabe and Ito's colours; dashes and markers tell the lines apart where colours do not.
+STYLES = (
+    ("#000000", "-", "o"),
+    ("#D55E00", "--", "^"),
+    ("#0072B2", "-.", "s"),
+    ("#009E73", ":", "D"),
+    ("#CC79A7", (0, (5, 1, 1, 1)), "v"),
+    ("#E69F00", (0, (1, 1)), "P"),
+)
+
+
+def _panels(count: int) -> tuple[Any, Any]:
+    from matplotlib.figure import Figure  # not pyplot: no window, no global state
+
+    figure = Figure(figsize=(1 + 5 * count, 4.4), layout="constrained")
+    return figure, figure.subplots(1, count, squeeze=False)[0]
+
+
+def _lines(axes: Any, lines: Mapping[str, tuple[Any, Any]], markers: bool = False, **labels: Any) -> None:
+    for (name, (x, y)), (colour, dashes, marker) in zip(lines.items(), STYLES):
+        axes.plot(
+            x, y, color=colour, linestyle=dashes, linewidth=1.8, marker=marker if markers else "", ms=4, label=name
+        )
+    axes.set(**labels)
+    axes.grid(alpha=0.25)
+    axes.legend(framealpha=0.85, edgecolor="none", handlelength=3.5)
+
+
+def _legend_below(axes: Any, **options: Any) -> None:
+    axes.legend(frameon=False, handlelength=3.5, ncols=3, loc="upper center", bbox_to_anchor=(0.5, -0.14), **options)
+
+
+def one_weight(paths: dict[float, list[float]]) -> Any:
+    """The parabola with the first steps, and the weight against steps."""
+    figure, (left, right) = _panels(2)
+    w = np.linspace(-2, 12, 200)
+    left.plot(w, one_weight_lesson.error(w), color="0.6", linewidth=1.5)
+    first = {f"rate {lr:g}": (path[:3], [one_weight_lesson.error(v) for v in path[:3]]) for lr, path in paths.items()}
+    _lines(left, first, True, title="Two steps on the error's parabola", xlabel="w", ylabel="error", xlim=(-2, 12))
+    every = {f"rate {lr:g}": (range(len(path)), path) for lr, path in paths.items()}
+    _lines(right, every, True, title="The weight, step by step", xlabel="steps taken", ylabel="w", ylim=(-4, 14))
+    return figure
+
+
+def brightness_picture(found: brightness.Fit) -> Any:
+    """Error against epoch, the picture, and the plane that was learned."""
+    figure, (left, middle, right) = _panels(3)
+    _lines(left, {"training": (range(len(found.errors)), found.errors)}, title="Error against epoch")
+    left.axhline(found.best_error, color="0.45", linewidth=1, label="best plane")
+    left.set(xlabel="epoch", ylabel="mean squared error", yscale="log")
+    left.legend(frameon=False)
+    for axes, image, title in ((middle, found.picture, "The picture"), (right, found.plane, "The learned plane")):
+        axes.imshow(image, cmap="gray", vmin=0, vmax=1, extent=(0, 1, 1, 0))
+        axes.set(title=title, xlabel="x", ylabel="y")
+    return figure
+
+
+def exam_picture(found: tuple[exam.Landscape, dict[Any, Any]]) -> Any:
+    """The landscape from above with two paths, its places named."""
+    land, paths = found
+    figure, (axes,) = _panels(1)
+    figure.set_size_inches(7.5, 6)
+    filled = axes.contourf(land.knob, land.knob, land.heights, levels=24, cmap="cividis")
+    axes.contour(land.knob, land.knob, land.heights, levels=24, colors="white", linewidths=0.3)
+    for (start, path), marker in zip(paths.items(), "os"):
+        axes.plot(
+            *path.T, color="white", marker=marker, ms=4, markeredgecolor="black", linewidth=1.2, label=f"from {start}"
+        )
+    for place in land.places:
+        axes.plot(place.weight_study, place.weight_sleep, "k*", ms=10, markeredgecolor="white")
+        axes.annotate(
+            place.name,
+            (place.weight_study, place.weight_sleep),
+            xytext=(0, 9),
+            textcoords="offset points",
+            ha="center",
+            fontsize=8,
+            bbox={"boxstyle": "round,pad=0.2", "facecolor": "white", "alpha": 0.85, "linewidth": 0},
+        )
+    axes.set(title="Loss over two knobs, and two descents", xlabel="weight_study", ylabel="weight_sleep")
+    axes.legend(loc="lower right", facecolor="0.35", labelcolor="white")
+    figure.colorbar(filled, label="loss (mean squared error)")
+    return figure
+
+
+def downhill_picture(ways: dict[str, downhill.Ball]) -> Any:
+    """The curve with every ball where it ended, and their heights against steps."""
+    figure, (left, right) = _panels(2)
+    x = np.linspace(downhill.LOW, downhill.HIGH, 600)
+    left.plot(x, downhill.f(x), color="0.6", linewidth=1.5)
+    rings = range(20, 2, -3)  # several may end in the same place
+    for (name, ball), (colour, _, marker), size in zip(ways.items(), STYLES, rings):
+        left.plot(ball.x, ball.f, marker, color=colour, ms=size, fillstyle="none", markeredgewidth=1.6, label=name)
+    left.set(title="Where they end", xlabel="x", ylabel="f(x)", ylim=(-2, None))
+    left.grid(alpha=0.25)
+    heights = {name: (range(len(ball.heights)), ball.heights) for name, ball in ways.items()}
+    _lines(right, heights, title="Height, step by step", xlabel="steps taken (logarithmic)", ylabel="f(x)")
+    right.set_xscale("symlog")
+    for line in right.lines:
+        line.set_linewidth(1.1)
+    for axes in (left, right):
+        _legend_below(axes, markerscale=0.5)
+    return figure
+
+
+def losses_picture(_: None) -> Any:
+    """Squared error and cross-entropy against the chance that was given to the truth."""
+    figure, (axes,) = _panels(1)
+    chances = np.linspace(0.01, 1, 200)
+    seen = losses_lesson.punishments(tuple(chances))
+    lines = {
+        "squared error": (chances, [row.squared_error for row in seen]),
+        "cross-entropy −log p": (chances, [row.cross_entropy for row in seen]),
+    }
+    _lines(axes, lines, title="What a wrong answer costs", xlabel="chance p that was given to the truth", ylabel="loss")
+    return figure
+
+
+def curves_picture(found: Sequence[curves.Curve]) -> Any:
+    """Four runs, each with its diagnosis."""
+    figure, panels = _panels(4)
+    for axes, curve in zip(panels, found):
+        lines = {
+            name: (range(len(values)), values)
+            for name, values in (("training", curve.losses), ("validation", curve.validation))
+        }
+        _lines(axes, lines, title=f"{curve.title}\n{curve.diagnosis.verdict}", xlabel="epoch", ylabel="loss")
+        axes.set_ylim(bottom=0)
+    return figure
+
+
+def guessing_picture(games: dict[str, guessing.Game]) -> Any:
+    """All guesses, and the secret."""
+    figure, (axes,) = _panels(1)
+    lines = {f"step {name}": (range(len(game.guesses)), game.guesses) for name, game in games.items()}
+    _lines(axes, lines, True, title="Higher or lower", xlabel="guess", ylabel="number", xlim=(-0.5, 12.5))
+    axes.axhline(guessing.SECRET, color="0.45", linewidth=1, label="the secret")
+    _legend_below(axes)
+    return figure
+
+
+def checking_picture(found: Sequence[checking.V]) -> Any:
+    """The Vs, on logarithmic axes."""
+    figure, (axes,) = _panels(1)
+    figure.set_size_inches(7, 5)
+    least = float(np.finfo(float).eps) / 8  # an error of 0 has no logarithm
+    lines = {v.method: (v.steps, np.maximum(v.errors, least)) for v in found}
+    _lines(axes, lines, True, title="Error of a measured slope", xlabel="step size h", ylabel="relative error")
+    axes.set(xscale="log", yscale="log")
+    return figure
+
+
+def digits_picture(found: digits.Result) -> Any:
+    """The history of training."""
+    return history(found.history)
+
+
+def characters_picture(found: characters.Result) -> Any:
+    """The loss of every step, and the line below which one must look back."""
+    figure, (axes,) = _panels(1)
+    lines = {"loss of a batch": (range(1, len(found.losses) + 1), found.losses)}
+    _lines(axes, lines, title="A transformer reads a page", xlabel="step", ylabel="nats a character")
+    axes.axhline(found.entropy, color="0.45", linewidth=1)
+    axes.annotate("best reader of one character", (1, found.entropy), va="bottom", fontsize=9, color="0.3")
+    return figure
+
+
+PLOTS: dict[str, Callable[[Any], Any]] = {
+    "one_weight": one_weight,
+    "brightness": brightness_picture,
+    "exam": exam_picture,
+    "downhill": downhill_picture,
+    "losses": losses_picture,
+    "curves": curves_picture,
+    "guessing": guessing_picture,
+    "checking": checking_picture,
+    "digits": digits_picture,
+    "characters": characters_picture,
+}
