@@ -748,3 +748,21 @@ def test_the_numbers_give_way_to_bar_count_and_time(monkeypatch, capsys, columns
     last = [line for line in re.split(r"[\r\n]", plain) if "8/8" in line][-1]
     assert len(last) <= columns
     assert re.search(r"━+ 8/8 loss .*… 0:00:00", last), last
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        {"epochs": 3, "steps": {}, "stopped": ""},
+        {"epochs": {"loss": [1.0], "lr": []}, "steps": {}, "stopped": ""},
+        {"epochs": {"loss": ["1.0"]}, "steps": {}, "stopped": ""},
+        {"epochs": {}, "steps": {}, "stopped": None},
+        {"epochs": {}, "steps": {}},
+    ],
+)
+def test_what_is_no_history_is_not_loaded(state):
+    history = fit()
+    before = history.state_dict()
+    with pytest.raises(ValueError, match="this is no history"):
+        history.load_state_dict(state)
+    assert history.state_dict() == before

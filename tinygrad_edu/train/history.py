@@ -74,7 +74,14 @@ class History:
         return {"epochs": copy.deepcopy(self.epochs), "steps": copy.deepcopy(self.steps), "stopped": self.stopped}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take over what `state_dict` returned."""
+        """Take over what `state_dict` returned; ValueError, and nothing is changed, if this is something else."""
+        if not (
+            set(state) == {"epochs", "steps", "stopped"}
+            and isinstance(state["stopped"], str)
+            and _is_table(state["epochs"])
+            and _is_table(state["steps"])
+        ):
+            raise ValueError("this is no history: it needs tables of numbers under 'epochs' and 'steps', and 'stopped'")
         self.epochs, self.steps = copy.deepcopy(state["epochs"]), copy.deepcopy(state["steps"])
         self.stopped = state["stopped"]
 
@@ -94,3 +101,13 @@ class History:
     def __repr__(self) -> str:
         last = ", ".join(f"{name} {column[-1]:.4g}" for name, column in self.epochs.items() if column)
         return f"History({len(self)} epochs, {self.stopped or 'not ended'}{': ' + last if last else ''})"
+
+
+def _is_table(value: Any) -> bool:
+    """Whether it is columns of numbers under their names, all equally long."""
+    return (
+        isinstance(value, dict)
+        and all(isinstance(column, list) for column in value.values())
+        and len({len(column) for column in value.values()}) <= 1
+        and all(isinstance(number, int | float) for column in value.values() for number in column)
+    )
