@@ -1,9 +1,15 @@
 """One profile for all property tests: the same examples on every machine, and no clock."""
 
+import signal
+
 import pytest
 from hypothesis import HealthCheck, settings
 
 from tinygrad_edu.rules.table import rows
+
+# A job that a shell has put in the background ignores Ctrl-C, and so would the programs that tests start and interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile(
     "tinygrad_edu",
