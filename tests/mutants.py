@@ -61,6 +61,7 @@ BINARY = {
 HARMLESS: dict[tuple[str, str], str] = {
     ("strong_zero", "another number: 1 << 14 → 2 << 14"): "where the shorter way begins changes no result",
     ("strong_zero", "another number: 1 << 14 → 1 << 15"): "where the shorter way begins changes no result",
+    ("products", "swapped: result @ square → square @ result"): "powers of one matrix commute",
     ("elementwise", "another number: range(12) → range(13)"): "the series has all the digits of a float already",
     (
         "elementwise",

@@ -106,7 +106,8 @@ def changed(line, text):
         ("", "is empty"),
         ("\n \n", "is empty"),
         ("size,kind\n", "no samples: there is nothing below line 1"),
-        ("size,kind\n1,a\n2,b\n", "has 2 samples"),
+        ("size,kind\n1,a\n2,b\n3,a\n4,b\n5,a\n6,b\n", "has 6 samples"),
+        ("size,kind\n1,a\n,b\n", r"line 3, column 'size': the value is missing"),  # though it is too short as well
         ("1,2,3\n" + ROWS, "line 1: the first line holds numbers"),
         ("size,,kind\n" + ROWS, "line 1: column 2 has no name"),
         ("size,size,kind\n" + ROWS, "line 1: columns 1 and 2 are both named 'size'"),

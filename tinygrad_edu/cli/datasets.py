@@ -89,13 +89,10 @@ def from_table(
     columns = [name for name in sheet.columns if name not in out]
     if not columns:
         raise csv_data.BadCSV(f"{path} has no column to predict {target!r} from")
-    if len(sheet.lines) < csv_data.FEWEST_LINES:
-        raise csv_data.BadCSV(
-            f"{path} has {len(sheet.lines)} samples; to be split into three parts it needs {csv_data.FEWEST_LINES}"
-        )
     x = csv_data.numbers(sheet, columns)
     if task == "classify" or (task is None and csv_data.is_classes(sheet, target)):
         y, classes = csv_data.classes_of(sheet, target)
+        _check_number(sheet)
         return Data(str(path), x, y, columns, target, classes, _fingerprint(path))
     quantities = csv_data.numbers(sheet, [target])
     if (quantities == quantities[0]).all():
@@ -104,7 +101,17 @@ def from_table(
             f"{path}, lines {first} to {last}, column {target!r}: all values are {quantities[0, 0]:g}, so there is "
             "nothing to learn"
         )
+    _check_number(sheet)
     return Data(str(path), x, quantities, columns, target, None, _fingerprint(path))
+
+
+def _check_number(sheet: csv_data.Sheet) -> None:
+    """Looked at last, so that of a short table too one hears which cell is wrong."""
+    if len(sheet.lines) < csv_data.FEWEST_LINES:
+        raise csv_data.BadCSV(
+            f"{sheet.path} has {len(sheet.lines)} samples; to be split into three parts it needs "
+            f"{csv_data.FEWEST_LINES}"
+        )
 
 
 def like(path: Path, columns: list[str], target: str, classes: list[str] | None, delimiter: str | None) -> Data:
