@@ -66,6 +66,7 @@ HARMLESS: dict[tuple[str, str], str] = {
     ("strong_zero", "another number: 1 << 14 → 2 << 14"): "where the shorter way begins changes no result",
     ("strong_zero", "another number: 1 << 14 → 1 << 15"): "where the shorter way begins changes no result",
     ("products", "swapped: result @ square → square @ result"): "powers of one matrix commute",
+    ("functions", "another number: np.minimum(x, 0) → np.minimum(x, 1)"): "what it gives above 0 is not used",
     ("elementwise", "another number: range(12) → range(13)"): "the series has all the digits of a float already",
     (
         "elementwise",

@@ -466,5 +466,14 @@ def test_two_axes_of_q_are_refused_where_numpy_confuses_them():
 
 
 def test_the_polynomial_without_zeros():
+    """NumPy asks the zeros, of which there are none, whether they want to compute it; so it does it itself."""
     zeros = tg.Tensor([], requires_grad=True)
-    assert getattr(np.poly(zeros), "data", np.poly(zeros)) == np.poly([])
+    assert np.poly(zeros) == np.poly([])
+
+
+def test_several_zeros_are_trimmed_at_either_end():
+    t = tg.Tensor([0.0, 0.0, 1.0, 0.0, 2.0, 0.0, 0.0], requires_grad=True)
+    trimmed = np.trim_zeros(t)
+    assert trimmed.data.tolist() == [1, 0, 2]
+    trimmed.backward(np.array([1.0, 2.0, 3.0]))
+    assert t.grad.tolist() == [0, 0, 1, 2, 3, 0, 0]

@@ -155,8 +155,6 @@ def _poly(seq_of_zeros: Any) -> Any:
         zeros = np.linalg.eigvals(zeros)
     elif zeros.ndim != 1:
         raise ValueError("input must be 1d or non-empty square 2d array.")
-    if not len(zeros):
-        return 1.0
     zeros = zeros if zeros.dtype.kind in "fc" else cast(zeros, np.dtype(float))
     p = one = np.ones(1, zeros.dtype)
     for k in range(len(zeros)):
