@@ -8,10 +8,10 @@ import pytest
 
 from tinygrad_edu.cli import main
 from tinygrad_edu.cli.lesson import NAMES
-from tinygrad_edu.cli.lesson_plots import PLOTS
 from tinygrad_edu.cli.lesson_reports import REPORTS
 from tinygrad_edu.lessons import characters, digits, flip
 from tinygrad_edu.lessons.contents import CONTENTS
+from tinygrad_edu.lessons.pictures import PICTURES
 
 QUICK = [name for name in REPORTS if name not in ("digits", "characters")]  # these train for seconds or a minute
 
@@ -86,7 +86,7 @@ def test_a_narrow_terminal_is_told_what_the_tables_need(monkeypatch, capsys):
     assert "The tables need 60" in shown(capsys, "one_weight")
 
 
-@pytest.mark.parametrize("name", [name for name in QUICK if name in PLOTS])
+@pytest.mark.parametrize("name", [name for name in QUICK if name in PICTURES])
 def test_a_lesson_draws_its_picture(name, tmp_path, capsys):
     pytest.importorskip("matplotlib")
     path = tmp_path / f"{name}.png"

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from tinygrad_edu.cli import flip
-from tinygrad_edu.cli.lesson_plots import PLOTS
 from tinygrad_edu.cli.lesson_reports import REPORTS
 from tinygrad_edu.cli.page import Page, literal
 from tinygrad_edu.cli.terminal import Unavailable, console, need, picture
 from tinygrad_edu.lessons.contents import CONTENTS
+from tinygrad_edu.lessons.pictures import PICTURES
 
 __all__ = ["add", "run"]
 
@@ -45,8 +45,8 @@ def add(subparsers: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """List the lessons, or run one."""
     name, path = arguments.name, arguments.plot
-    if path and name not in (*PLOTS, "flip"):
-        arguments.parser.error(f"--plot needs the name of a lesson with a picture: flip, {', '.join(PLOTS)}")
+    if path and name not in (*PICTURES, "flip"):
+        arguments.parser.error(f"--plot needs the name of a lesson with a picture: flip, {', '.join(PICTURES)}")
     if name == "flip":
         return _flip(path)
     need("rich", "The report")
@@ -61,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
     except ImportError as missing:
         raise Unavailable(str(missing)) from None
     if path:
-        PLOTS[name](found).savefig(path, dpi=150)
+        PICTURES[name](found).savefig(path, dpi=150)
         page.console.print("\nThe picture is in", literal(str(path)), soft_wrap=True)
     return 0
 

@@ -11,6 +11,7 @@ from tinygrad_edu.lessons import (
     guessing,
     losses,
     one_weight,
+    pictures,
 )
 from tinygrad_edu.lessons.curves import Diagnosis, diagnose
 from tinygrad_edu.lessons.grading import Grade, exercises, grade
@@ -31,4 +32,5 @@ __all__ = [
     "guessing",
     "losses",
     "one_weight",
+    "pictures",
 ]

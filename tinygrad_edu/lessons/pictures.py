@@ -1,4 +1,7 @@
-"""The pictures that `tinygrad-edu lesson NAME --plot FILE` draws, one function a lesson; each returns a Figure."""
+"""The pictures of the lessons, for notebooks and for `tinygrad-edu lesson NAME --plot FILE`.
+
+Each takes what its lesson found and returns a matplotlib Figure, which needs the extra `plot`.
+"""
 
 from __future__ import annotations
 
@@ -7,33 +10,42 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_edu.lessons import brightness, characters, checking, curves, digits, downhill, exam, guessing
 from tinygrad_edu.lessons import losses as losses_lesson
 from tinygrad_edu.lessons import one_weight as one_weight_lesson
+from tinygrad_edu.lessons.brightness import Fit
+from tinygrad_edu.lessons.characters import Result as CharactersResult
+from tinygrad_edu.lessons.checking import V
+from tinygrad_edu.lessons.curves import Curve
+from tinygrad_edu.lessons.digits import Result as DigitsResult
+from tinygrad_edu.lessons.downhill import HIGH, LOW, Ball, f
+from tinygrad_edu.lessons.exam import Landscape
+from tinygrad_edu.lessons.guessing import SECRET, Game
 from tinygrad_edu.plot import history
+from tinygrad_edu.plot.style import HEIGHTS, blank, style
 
-__all__ = ["PLOTS"]
+__all__ = [
+    "PICTURES",
+    "brightness",
+    "characters",
+    "checking",
+    "curves",
+    "digits",
+    "downhill",
+    "exam",
+    "guessing",
+    "losses",
+    "one_weight",
+]
 
-# Okabe and Ito's colours; dashes and markers tell the lines apart where colours do not.
-STYLES = (
-    ("#000000", "-", "o"),
-    ("#D55E00", "--", "^"),
-    ("#0072B2", "-.", "s"),
-    ("#009E73", ":", "D"),
-    ("#CC79A7", (0, (5, 1, 1, 1)), "v"),
-    ("#E69F00", (0, (1, 1)), "P"),
-)
 
-
-def _panels(count: int) -> tuple[Any, Any]:
-    from matplotlib.figure import Figure  # not pyplot: no window, no global state
-
-    figure = Figure(figsize=(1 + 5 * count, 4.4), layout="constrained")
+def _panels(count: int, height: float = 4.4) -> tuple[Any, Any]:
+    figure = blank(count, height=height)
     return figure, figure.subplots(1, count, squeeze=False)[0]
 
 
 def _lines(axes: Any, lines: Mapping[str, tuple[Any, Any]], markers: bool = False, **labels: Any) -> None:
-    for (name, (x, y)), (colour, dashes, marker) in zip(lines.items(), STYLES):
+    for i, (name, (x, y)) in enumerate(lines.items()):
+        colour, dashes, marker = style(i)
         axes.plot(
             x, y, color=colour, linestyle=dashes, linewidth=1.8, marker=marker if markers else "", ms=4, label=name
         )
@@ -58,7 +70,7 @@ def one_weight(paths: dict[float, list[float]]) -> Any:
     return figure
 
 
-def brightness_picture(found: brightness.Fit) -> Any:
+def brightness(found: Fit) -> Any:
     """Error against epoch, the picture, and the plane that was learned."""
     figure, (left, middle, right) = _panels(3)
     _lines(left, {"training": (range(len(found.errors)), found.errors)}, title="Error against epoch")
@@ -71,12 +83,12 @@ def brightness_picture(found: brightness.Fit) -> Any:
     return figure
 
 
-def exam_picture(found: tuple[exam.Landscape, dict[Any, Any]]) -> Any:
+def exam(found: tuple[Landscape, dict[Any, Any]]) -> Any:
     """The landscape from above with two paths, its places named."""
     land, paths = found
     figure, (axes,) = _panels(1)
     figure.set_size_inches(7.5, 6)
-    filled = axes.contourf(land.knob, land.knob, land.heights, levels=24, cmap="cividis")
+    filled = axes.contourf(land.knob, land.knob, land.heights, levels=24, cmap=HEIGHTS)
     axes.contour(land.knob, land.knob, land.heights, levels=24, colors="white", linewidths=0.3)
     for (start, path), marker in zip(paths.items(), "os"):
         axes.plot(
@@ -99,13 +111,14 @@ def exam_picture(found: tuple[exam.Landscape, dict[Any, Any]]) -> Any:
     return figure
 
 
-def downhill_picture(ways: dict[str, downhill.Ball]) -> Any:
+def downhill(ways: dict[str, Ball]) -> Any:
     """The curve with every ball where it ended, and their heights against steps."""
     figure, (left, right) = _panels(2)
-    x = np.linspace(downhill.LOW, downhill.HIGH, 600)
-    left.plot(x, downhill.f(x), color="0.6", linewidth=1.5)
+    x = np.linspace(LOW, HIGH, 600)
+    left.plot(x, f(x), color="0.6", linewidth=1.5)
     rings = range(20, 2, -3)  # several may end in the same place
-    for (name, ball), (colour, _, marker), size in zip(ways.items(), STYLES, rings):
+    for i, ((name, ball), size) in enumerate(zip(ways.items(), rings)):
+        colour, _, marker = style(i)
         left.plot(ball.x, ball.f, marker, color=colour, ms=size, fillstyle="none", markeredgewidth=1.6, label=name)
     left.set(title="Where they end", xlabel="x", ylabel="f(x)", ylim=(-2, None))
     left.grid(alpha=0.25)
@@ -119,7 +132,7 @@ def downhill_picture(ways: dict[str, downhill.Ball]) -> Any:
     return figure
 
 
-def losses_picture(_: None) -> Any:
+def losses(_: None = None) -> Any:
     """Squared error and cross-entropy against the chance that was given to the truth."""
     figure, (axes,) = _panels(1)
     chances = np.linspace(0.01, 1, 200)
@@ -132,7 +145,7 @@ def losses_picture(_: None) -> Any:
     return figure
 
 
-def curves_picture(found: Sequence[curves.Curve]) -> Any:
+def curves(found: Sequence[Curve]) -> Any:
     """Four runs, each with its diagnosis."""
     figure, panels = _panels(4)
     for axes, curve in zip(panels, found):
@@ -145,17 +158,17 @@ def curves_picture(found: Sequence[curves.Curve]) -> Any:
     return figure
 
 
-def guessing_picture(games: dict[str, guessing.Game]) -> Any:
+def guessing(games: dict[str, Game]) -> Any:
     """All guesses, and the secret."""
     figure, (axes,) = _panels(1)
     lines = {f"step {name}": (range(len(game.guesses)), game.guesses) for name, game in games.items()}
     _lines(axes, lines, True, title="Higher or lower", xlabel="guess", ylabel="number", xlim=(-0.5, 12.5))
-    axes.axhline(guessing.SECRET, color="0.45", linewidth=1, label="the secret")
+    axes.axhline(SECRET, color="0.45", linewidth=1, label="the secret")
     _legend_below(axes)
     return figure
 
 
-def checking_picture(found: Sequence[checking.V]) -> Any:
+def checking(found: Sequence[V]) -> Any:
     """The Vs, on logarithmic axes."""
     figure, (axes,) = _panels(1)
     figure.set_size_inches(7, 5)
@@ -166,12 +179,12 @@ def checking_picture(found: Sequence[checking.V]) -> Any:
     return figure
 
 
-def digits_picture(found: digits.Result) -> Any:
+def digits(found: DigitsResult) -> Any:
     """The history of training."""
     return history(found.history)
 
 
-def characters_picture(found: characters.Result) -> Any:
+def characters(found: CharactersResult) -> Any:
     """The loss of every step, and the line below which one must look back."""
     figure, (axes,) = _panels(1)
     lines = {"loss of a batch": (range(1, len(found.losses) + 1), found.losses)}
@@ -181,15 +194,15 @@ def characters_picture(found: characters.Result) -> Any:
     return figure
 
 
-PLOTS: dict[str, Callable[[Any], Any]] = {
+PICTURES: dict[str, Callable[[Any], Any]] = {
     "one_weight": one_weight,
-    "brightness": brightness_picture,
-    "exam": exam_picture,
-    "downhill": downhill_picture,
-    "losses": losses_picture,
-    "curves": curves_picture,
-    "guessing": guessing_picture,
-    "checking": checking_picture,
-    "digits": digits_picture,
-    "characters": characters_picture,
+    "brightness": brightness,
+    "exam": exam,
+    "downhill": downhill,
+    "losses": losses,
+    "curves": curves,
+    "guessing": guessing,
+    "checking": checking,
+    "digits": digits,
+    "characters": characters,
 }
