@@ -66,7 +66,7 @@ def clean(notebook: Any) -> Any:
 
 
 def _cleaned(outputs: list[Any]) -> Iterator[Any]:
-    """What was printed in several goes as one; pictures without their description; no widgets: they need a kernel."""
+    """What was printed in several goes as one; pictures without their description, widgets with nothing but it."""
     printed = None
     for output in outputs:
         if output.output_type == "stream":
@@ -75,7 +75,7 @@ def _cleaned(outputs: list[Any]) -> Iterator[Any]:
                 continue
             printed = output
         elif WIDGET in output.get("data", ()):
-            continue
+            del output.data[WIDGET]  # the name of something that only lives in a kernel
         elif pictures(output):
             output.data.pop("text/plain", None)
             output.metadata = nbformat.from_dict({})

@@ -162,7 +162,7 @@ def test_the_comparer_sees_a_planted_difference(stored, fresh):
         (cell(printed("took 1.5 ms,  26 ×"), tags=[VARY]), cell(printed("took 12 ms, 3e-05 ×"), tags=[VARY])),
         (cell(printed("a"), printed("b")), cell(printed("ab"))),
         (cell(value(image_png=PNG, text_plain="<Figure size 1 x 1>")), cell(value(image_png="iVBORw0KGgp="))),
-        (cell(value(**{WIDGET: {"model_id": "1"}, "text_plain": "Box()"})), cell()),
+        (cell(value(**{WIDGET: {"model_id": "1"}, "text_plain": "Box()"})), cell(value(text_plain="Box()"))),
     ],
 )
 def test_the_comparer_overlooks_what_may_differ(stored, fresh):
