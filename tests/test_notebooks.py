@@ -76,8 +76,7 @@ def test_exercises_have_solutions_that_are_right(path):
 def test_it_asks_every_exercise_of_its_lesson(path):
     """Each as a markdown cell with the question, a cell to answer in, and a markdown cell with the solution."""
     cells = read(path).cells
-    lesson = next(lesson for lesson in CONTENTS if f"{lesson.notebook}".zfill(2) == path.stem[:2])
-    assert path.stem[3:] == lesson.name
+    lesson = next(lesson for lesson in CONTENTS if lesson.name == path.stem[3:])
     places = [k for k, cell in enumerate(cells) if EXERCISE.search(cell.source)]
     assert [EXERCISE.search(cells[k].source)[1] for k in places] == [e.name for e in lessons.exercises(lesson.name)]
     for k, exercise in zip(places, lessons.exercises(lesson.name)):
@@ -106,8 +105,12 @@ def graded(solution):
     return seen[0]
 
 
+def test_every_lesson_that_names_a_notebook_has_it():
+    named = [f"{lesson.notebook:02}_{lesson.name}" for lesson in CONTENTS if lesson.notebook is not None]
+    assert [path.stem for path in NOTEBOOKS] == named
+
+
 def test_all_of_them_are_small_enough_for_a_repository():
-    assert NOTEBOOKS
     assert sum(path.stat().st_size for path in NOTEBOOKS) < 5e6
 
 

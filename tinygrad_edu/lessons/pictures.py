@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_edu.lessons import flip as flip_lesson
 from tinygrad_edu.lessons import losses as losses_lesson
 from tinygrad_edu.lessons import one_weight as one_weight_lesson
 from tinygrad_edu.lessons.brightness import Fit
@@ -20,6 +21,7 @@ from tinygrad_edu.lessons.digits import Result as DigitsResult
 from tinygrad_edu.lessons.downhill import HIGH, LOW, Ball, bottoms, f, global_minimum
 from tinygrad_edu.lessons.exam import Fitted, Landscape, actual_score, predict
 from tinygrad_edu.lessons.guessing import SECRET, Game
+from tinygrad_edu.nn import Sequential
 from tinygrad_edu.plot import history
 from tinygrad_edu.plot.style import HEIGHTS, blank, style
 
@@ -34,7 +36,9 @@ __all__ = [
     "downhill",
     "exam",
     "exam_surfaces",
+    "flip",
     "guessing",
+    "kink",
     "losses",
     "one_weight",
     "valleys",
@@ -134,6 +138,57 @@ def exam_surfaces(plane: Fitted, bent: Fitted) -> Any:
     return figure
 
 
+def flip(tried: Mapping[int, flip_lesson.Starts]) -> Any:
+    """The loss of every start on all 16 images, a panel for each number of hidden units, with the floor drawn in."""
+    figure, panels = _panels(len(tried), height=4)
+    for axes, starts in zip(panels, tried.values()):
+        for start in starts.starts:
+            best = start is starts.best
+            axes.plot(
+                start.run.losses,
+                color="#0072B2" if best else "0.6",
+                linewidth=2 if best else 0.8,
+                zorder=3 if best else 2,
+                label="the best start" if best else None,
+            )
+        if starts.floor:
+            axes.axhline(starts.floor, color="#D55E00", linestyle="--", label=f"the floor, {starts.floor:g}", zorder=4)
+        count = len(starts.starts)
+        title = f"{starts.hidden} hidden units, {count} start{'s' * (count > 1)}"
+        axes.set(title=title, xlabel="steps taken", ylabel="loss", yscale="log", ylim=(5e-7, 1))
+        axes.grid(alpha=0.25)
+        axes.legend(framealpha=0.85, edgecolor="none")
+    return figure
+
+
+def kink(model: Sequential) -> Any:
+    """The traced image's loss over the bias of hidden unit 0, which lies on ReLU's kink, and three slopes there."""
+    bias = model[0].bias.data
+    here, moved = float(bias[0]), np.linspace(-0.5, 0.5, 101)
+
+    def loss(by: float) -> float:
+        bias[0] = here + by
+        return float(flip_lesson.trace(model, flip_lesson.IMAGE).loss)
+
+    heights = [loss(by) for by in moved]
+    h = 0.4  # large enough to be seen
+    middle, left, right = loss(0.0), loss(-h), loss(h)
+    bias[0] = here
+    entry = flip_lesson.check_gradients(model, flip_lesson.IMAGE).kinks[-1]
+    figure, (axes,) = _panels(1)
+    figure.set_size_inches(7.5, 4)
+    axes.plot(moved, heights, color="black", linewidth=2, label="loss")
+    side = np.array([0.0, h])
+    for k, (name, x, slope) in enumerate((("left", -side, entry.left), ("right", side, entry.right)), 1):
+        colour, dashes, _ = style(k)
+        axes.plot(x, middle + slope * x, color=colour, linestyle=dashes, linewidth=2, label=f"{name} slope {slope:.3g}")
+    axes.plot([-h, h], [left, right], "o:", color="0.45", label=f"central difference, h = {h}")
+    axes.set(title="One corner, two slopes", xlabel="change of b1[0]", ylabel="loss")
+    axes.grid(alpha=0.25)
+    axes.legend(framealpha=0.85, edgecolor="none")
+    return figure
+
+
 def valleys() -> Any:
     """The curve with its minima named."""
     figure, (axes,) = _panels(1)
@@ -159,7 +214,13 @@ def ball(rolled: Ball) -> Any:
     left.plot(x, f(x), color="0.6", linewidth=1.5)
     left.plot(rolled.path, rolled.heights, ".:", color="#0072B2", ms=6, linewidth=0.8, label="its path")
     near = rolled.x + np.array([-1, 1]) / np.hypot(1, rolled.slope)
-    left.plot(near, rolled.tangent(near), color="#D55E00", linewidth=2.2, label=f"tangent, slope {round(rolled.slope, 2) + 0.0:g}")
+    left.plot(
+        near,
+        rolled.tangent(near),
+        color="#D55E00",
+        linewidth=2.2,
+        label=f"tangent, slope {round(rolled.slope, 2) + 0.0:g}",
+    )
     left.plot(rolled.path[0], rolled.heights[0], "ko", ms=9, fillstyle="none", label="start")
     left.plot(rolled.x, rolled.f, "ko", ms=9, label="ball")
     left.set(xlabel="x", ylabel="f(x)", xlim=(LOW, HIGH), ylim=(-2.4, 6), title=f"Learning rate {rolled.lr:g}")
