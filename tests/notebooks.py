@@ -76,8 +76,10 @@ def _cleaned(outputs: list[Any]) -> Iterator[Any]:
             printed = output
         elif WIDGET in output.get("data", ()):
             del output.data[WIDGET]  # the name of something that only lives in a kernel
-        elif pictures(output):
-            output.data.pop("text/plain", None)
+        elif "image/png" in output.get("data", ()):
+            output.data.pop(
+                "text/plain", None
+            )  # its size; beside an SVG, which an untrusted notebook hides, it says more
             output.metadata = nbformat.from_dict({})
         yield output
 
@@ -108,22 +110,18 @@ def seen(cell: Any) -> list[Any]:
 
 
 def texts(output: Any) -> Iterator[str]:
-    """What is written in an output; for a picture, of what kind it is."""
+    """What is written in an output; for a picture its kind, since its bytes are a matter of fonts and roundings."""
     if output.output_type == "stream":
         yield f"{output.name}: {output.text}"
     elif output.output_type == "error":
         yield f"{output.ename}: {output.evalue}"
     else:
-        yield from pictures(output) or (f"{kind}: {text}" for kind, text in sorted(output.data.items()))
+        for kind, text in sorted(output.data.items()):
+            yield kind if kind.startswith("image/") else f"{kind}: {text}"
 
 
 def _words(text: str) -> str:
     return " ".join(NUMBER.sub("#", text).split())
-
-
-def pictures(output: Any) -> list[str]:
-    """The kinds of picture in an output; not their bytes, which are a matter of fonts and roundings."""
-    return sorted(kind for kind in output.get("data", ()) if kind.startswith("image/"))
 
 
 # ---- storing -----------------------------------------------------------------------------------------------------
