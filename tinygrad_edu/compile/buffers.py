@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_edu.compile.methods import Method
 from tinygrad_edu.compile.optimize import is_view, ufunc_of, written
 from tinygrad_edu.compile.program import Call, Memory, Program, Value
-from tinygrad_edu.compile.symbol import Method
 
 __all__ = ["REDUCTIONS", "allocated", "gradient_slices", "reduction_of"]
 

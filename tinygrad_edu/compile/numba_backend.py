@@ -13,10 +13,12 @@ from typing import Any
 import numpy as np
 
 from tinygrad_edu.compile.buffers import reduction_of
+from tinygrad_edu.compile.literals import dtype_text, offset, plain_number
+from tinygrad_edu.compile.methods import Method
 from tinygrad_edu.compile.optimize import ufunc_of
 from tinygrad_edu.compile.program import Call, Value
-from tinygrad_edu.compile.source import Source, dtype_text, offset, plain_number
-from tinygrad_edu.compile.symbol import Method, owner_of
+from tinygrad_edu.compile.source import Source
+from tinygrad_edu.compile.symbol import owner_of
 from tinygrad_edu.extras import need
 from tinygrad_edu.rules.table import name_of
 

@@ -6,28 +6,22 @@ and views are NumPy's own, and nothing has to be guessed.
 
 from __future__ import annotations
 
-import functools
 import inspect
-import linecache
 import operator
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
 
-from tinygrad_edu.backward import backward
+from tinygrad_edu.compile.methods import Attribute, Draw, Method, named
 from tinygrad_edu.compile.program import Call, CompileError, Memory, Value
-from tinygrad_edu.optim.optimizer import Optimizer
+from tinygrad_edu.compile.where import where
 from tinygrad_edu.rules.checks import refuse
 from tinygrad_edu.rules.table import name_of
 from tinygrad_edu.tensor import Tensor
 
-__all__ = ["Attribute", "Draw", "Method", "Symbol", "Tape", "TracedGenerator", "owner_of", "traced_generator", "where"]
+__all__ = ["Symbol", "Tape", "TracedGenerator", "owner_of", "traced_generator"]
 
-HERE = Path(__file__).parent.parent
-NUMPY = Path(np.__file__).parent
 # These ask about shapes and dtypes, which a program is made for.
 ABOUT = {np.shape, np.ndim, np.size, np.result_type, np.iscomplexobj, np.isrealobj, np.can_cast, np.may_share_memory}
 # The shape of their result depends on values.
@@ -38,35 +32,6 @@ METHODS = {
     *("diagonal", "dot", "flatten", "max", "mean", "min", "prod", "ravel", "repeat", "reshape", "round", "std", "sum"),
     *("squeeze", "swapaxes", "take", "trace", "transpose", "var", "view"),
 }
-
-
-class Method:
-    """A method of arrays as a function: Method("astype")(x, dtype)."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def __call__(self, x: Any, *args: Any, **kwargs: Any) -> Any:
-        return getattr(x, self.name)(*args, **kwargs)
-
-
-class Attribute(Method):
-    """An attribute of arrays as a function: Attribute("T")(x)."""
-
-    def __call__(self, x: Any) -> Any:
-        return getattr(x, self.name)
-
-
-class Draw(Method):
-    """A draw from a random generator."""
-
-
-_named: dict[tuple[type, str], Any] = {}
-
-
-def named(kind: type, name: str) -> Any:
-    """One object for each method, so that equal calls are seen to be equal."""
-    return _named.setdefault((kind, name), kind(name))
 
 
 class Tape:
@@ -153,49 +118,6 @@ class Tape:
         if isinstance(tree, slice):
             return slice(*(self._valued(part) for part in (tree.start, tree.stop, tree.step)))
         return tree
-
-
-class _Where:
-    """Where a call comes from: the user's line, the section of the step, and what the engine is doing."""
-
-    def __init__(self, section: str, note: str, frame: Any) -> None:
-        self.section = section
-        self.note = note
-        self.frame = frame
-
-    @property
-    def text(self) -> str:
-        if self.frame is None:
-            return ""
-        name, number = self.frame
-        return f'File "{name}", line {number}: {linecache.getline(name, number).strip()}'
-
-
-def where() -> _Where:
-    """Where the engine, or the step itself, is calling from."""
-    section, note = "forward", ""
-    frame: Any = sys._getframe(2)
-    while frame is not None:
-        code = frame.f_code
-        if code is backward.__code__:
-            if section == "forward":
-                node, rule = frame.f_locals.get("node"), frame.f_locals.get("rule")
-                if rule is not None and node.row is not None:
-                    note = f"{name_of(node.row.function)}: {rule.name}"
-            section = "backward"
-        elif code is Optimizer.step.__code__:
-            section = "update"
-        if _is_users(code.co_filename):
-            return _Where(section, note, (code.co_filename, frame.f_lineno))
-        frame = frame.f_back
-    return _Where(section, note, None)
-
-
-@functools.cache
-def _is_users(filename: str) -> bool:
-    """Whether a file is neither the engine's nor NumPy's."""
-    path = Path(filename)
-    return not path.is_relative_to(HERE) and not path.is_relative_to(NUMPY) and path.name != "contextlib.py"
 
 
 def owner_of(array: Any) -> Any:
