@@ -152,8 +152,7 @@ class Statements:
             args = call.args[: ufunc.nin]
             return f"{self._alias(name_of(ufunc))}({self._operands(args)}, {_out(ufunc)}{out})"
         if call.function in (np.matmul, operator.matmul):
-            a, b = (arg.sample for arg in call.args)
-            name = self._alias("np.dot" if a.ndim == b.ndim == 2 and min(*a.shape, *b.shape) > 0 else "np.matmul")
+            name = self._alias("np.dot" if _is_dot(*(arg.sample for arg in call.args)) else "np.matmul")
             return f"{name}({self._text(call.args[0])}, {self._text(call.args[1])}, {out})"
         if isinstance(call.function, Method) and call.function.name in ("astype", "copy"):
             return f"{self._alias('np.copyto')}({out}, {self._text(call.args[0])}, 'unsafe')"
@@ -252,3 +251,9 @@ def _found(dotted: str) -> Any:
 
 def _default_axis(call: Call) -> Any:
     return 0 if getattr(call.function, "__name__", "") == "reduce" else None
+
+
+def _is_dot(a: Any, b: Any) -> bool:
+    """Whether np.dot, which is quicker, adds up in the same order as np.matmul; of strided rows it does not."""
+    contiguous = all(x.flags.c_contiguous or x.flags.f_contiguous for x in (a, b))
+    return bool(a.ndim == b.ndim == 2 and a.dtype == b.dtype and contiguous and min(*a.shape, *b.shape) > 0)
