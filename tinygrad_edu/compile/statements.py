@@ -165,9 +165,8 @@ class Statements:
 
     def _product(self, call: Call, out: str) -> str:
         """A matrix product into a buffer."""
-        a, b = call.args
-        left, right = self._text(a), self._text(b)
-        if a.sample.ndim == b.sample.ndim == 2 and min(*a.sample.shape, *b.sample.shape) > 0:
+        left, right = map(self._text, call.args)
+        if _is_dot(*(arg.sample for arg in call.args)):
             return self._dot(left, right, out)
         return f"{self._alias('np.matmul')}({left}, {right}, {out})"
 
@@ -261,3 +260,9 @@ def _found(dotted: str) -> Any:
 
 def _default_axis(call: Call) -> Any:
     return 0 if getattr(call.function, "__name__", "") == "reduce" else None
+
+
+def _is_dot(a: Any, b: Any) -> bool:
+    """Whether np.dot, which is quicker, adds up in the same order as np.matmul; of strided rows it does not."""
+    contiguous = all(x.flags.c_contiguous or x.flags.f_contiguous for x in (a, b))
+    return bool(a.ndim == b.ndim == 2 and a.dtype == b.dtype and contiguous and min(*a.shape, *b.shape) > 0)

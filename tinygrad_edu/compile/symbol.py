@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import operator
+import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -15,7 +16,7 @@ import numpy as np
 
 from tinygrad_edu.compile.methods import Attribute, Draw, Method, named
 from tinygrad_edu.compile.program import Call, CompileError, Memory, Value
-from tinygrad_edu.compile.where import where
+from tinygrad_edu.compile.where import is_users, where
 from tinygrad_edu.rules.checks import refuse
 from tinygrad_edu.rules.table import name_of
 from tinygrad_edu.tensor import Tensor
@@ -45,6 +46,7 @@ class Tape:
         self.standing: dict[int, Symbol] = {}  # id of a state's array → its symbol, for one met by another way
         self.ambient: dict[str, Any] = {**np.geterr()}
         self.notes: list[str] = []  # primitives that are being written down
+        self.refusal: CompileError | None = None  # the first, in case the step catches it and goes on
 
     def known(self, sample: Any, kind: str, name: str = "", bound: Any = None) -> Symbol:
         """A symbol for what comes from outside."""
@@ -63,10 +65,11 @@ class Tape:
         args = tuple(self.standing.get(id(arg), arg) for arg in args)
         kwargs = {name: self.standing.get(id(value), value) for name, value in kwargs.items()}
         if target is not None and not isinstance(target, Symbol):
-            raise CompileError(
+            self.refuse(
                 f"{place.text}\nThis writes a traced value into an array that the step was not seen to refer to, so a "
-                "compiled step would never write to it again. Keep the array in the model, or name its owner: "
-                "tg.compile(step, state=[...])."
+                "compiled step would never write to it again. If the step makes the array, make it like a traced one, "
+                "np.zeros_like(x), or of its parts, np.stack([...]). Otherwise keep it in the model, or name its "
+                "owner: tg.compile(step, state=[...])."
             )
         plain_args, plain_kwargs = _sampled(args), {name: _sampled(value) for name, value in kwargs.items()}
         out = function(*plain_args, **plain_kwargs)
@@ -88,14 +91,19 @@ class Tape:
             return None
         if isinstance(out, tuple | list):
             call.several = True
-            symbols = [Symbol(self, Value(item, self._memory(item, plain_args))) for item in out]
+            symbols = [Symbol(self, Value(item, self._memory(item))) for item in out]
             call.results = tuple(symbol.value for symbol in symbols)
             return type(out)(*symbols) if hasattr(out, "_fields") else type(out)(symbols)
-        result = Symbol(self, Value(out, self._memory(out, plain_args)))
+        result = Symbol(self, Value(out, self._memory(out)))
         call.results = (result.value,)
         return result
 
-    def _memory(self, out: Any, args: Any) -> Memory | None:
+    def refuse(self, message: str) -> NoReturn:
+        """Stop tracing, for good: a step that catches the error has taken a way that its data did not choose."""
+        self.refusal = self.refusal or CompileError(message)
+        raise CompileError(message)
+
+    def _memory(self, out: Any) -> Memory | None:
         if not isinstance(out, np.ndarray):
             return None
         owner = owner_of(out)
@@ -116,14 +124,17 @@ class Tape:
             items = [self._valued(item) for item in tree]
             return type(tree)(*items) if hasattr(tree, "_fields") else type(tree)(items)
         if isinstance(tree, slice):
-            return slice(*(self._valued(part) for part in (tree.start, tree.stop, tree.step)))
+            return slice(*map(self._valued, _bounds(tree)))
         return tree
 
 
 def owner_of(array: Any) -> Any:
     """The array whose memory a view, or a view of a view, looks at."""
-    while isinstance(array.base, np.ndarray):
-        array = array.base
+    base = array.base
+    while base is not None:
+        if isinstance(base, np.ndarray):
+            array = base
+        base = getattr(base, "base", None)  # as_strided puts something of its own in between
     return array
 
 
@@ -134,7 +145,7 @@ def _sampled(tree: Any) -> Any:
         items = [_sampled(item) for item in tree]
         return type(tree)(*items) if hasattr(tree, "_fields") else type(tree)(items)
     if isinstance(tree, slice):
-        return slice(*(_sampled(part) for part in (tree.start, tree.stop, tree.step)))
+        return slice(*map(_sampled, _bounds(tree)))
     return tree
 
 
@@ -273,9 +284,15 @@ class Symbol:
 
     # ---- entries ---------------------------------------------------------------------------------------------------
     def __getitem__(self, index: Any) -> Any:
-        if any(_is_mask(part) for part in (index if isinstance(index, tuple) else (index,))):
+        parts = index if isinstance(index, tuple) else (index,)
+        if any(_is_mask(part) for part in parts):
             self._refuse(
                 "Taking entries by a mask gives a shape that depends on values,", "Choose with np.where(mask, a, b)"
+            )
+        if any(isinstance(bound, Symbol) for part in parts if isinstance(part, slice) for bound in _bounds(part)):
+            self._refuse(
+                "A slice up to a traced number has a length that depends on its value,",
+                "Pass the number as an argument, as Python's own (an int)",
             )
         return self.tape.record(operator.getitem, (self, index), {})
 
@@ -289,7 +306,7 @@ class Symbol:
 
     # ---- values are not known --------------------------------------------------------------------------------------
     def _refuse(self, what: str, mend: str) -> NoReturn:
-        raise CompileError(
+        self.tape.refuse(
             f"{where().text}\n{what} which is not known while the step is being compiled: the generated code runs for "
             f"every batch. {mend}; or leave this step uncompiled."
         )
@@ -318,6 +335,8 @@ class Symbol:
         return str(self)
 
     def __repr__(self) -> str:
+        if is_users(sys._getframe(1).f_code.co_filename):
+            return str(self)
         return f"<Symbol {self.shape} {self.dtype}>"
 
     __hash__ = object.__hash__
@@ -327,6 +346,9 @@ class Symbol:
 
     def __deepcopy__(self, memo: Any) -> Any:
         return self.copy()
+
+    def __round__(self, digits: int | None = None) -> Any:
+        return int(self) if digits is None else self.round(digits)
 
     def __neg__(self) -> Any:
         return self.tape.record(operator.neg, (self,), {})
@@ -348,6 +370,7 @@ OPERATORS = {
     "truediv": (operator.truediv, np.divide),
     "floordiv": (operator.floordiv, np.floor_divide),
     "mod": (operator.mod, np.remainder),
+    "divmod": (np.divmod, None),
     "pow": (operator.pow, np.power),
     "matmul": (operator.matmul, np.matmul),
     "and": (operator.and_, np.bitwise_and),
@@ -359,9 +382,14 @@ OPERATORS = {
 for _name, (_function, _ufunc) in OPERATORS.items():
     setattr(Symbol, f"__{_name}__", _binary(_function))
     setattr(Symbol, f"__r{_name}__", _binary(_function, swapped=True))
-    setattr(Symbol, f"__i{_name}__", _in_place(_function, _ufunc))
+    if _ufunc:
+        setattr(Symbol, f"__i{_name}__", _in_place(_function, _ufunc))
 for _name in ("lt", "le", "gt", "ge", "eq", "ne"):
     setattr(Symbol, f"__{_name}__", _binary(getattr(operator, _name)))
+
+
+def _bounds(part: slice) -> tuple[Any, Any, Any]:
+    return part.start, part.stop, part.step
 
 
 def _is_mask(part: Any) -> bool:
@@ -373,6 +401,16 @@ class TracedGenerator(np.random.Generator):
 
     tape: Tape
     value: Value
+
+    @property
+    def bit_generator(self) -> NoReturn:
+        Symbol(self.tape, self.value)._refuse(
+            ".bit_generator, or .spawn(), asks for what random numbers are made from,",
+            "Make a Generator of it before the step, and refer to that one",
+        )
+
+    def spawn(self, n_children: int) -> NoReturn:
+        return self.bit_generator
 
 
 def traced_generator(tape: Tape, generator: np.random.Generator, name: str) -> TracedGenerator:
@@ -388,13 +426,8 @@ def traced_generator(tape: Tape, generator: np.random.Generator, name: str) -> T
 
 def _drawing(name: str) -> Callable[..., Any]:
     def method(self: TracedGenerator, *args: Any, **kwargs: Any) -> Any:
-        generator = Symbol(self.tape, self.value)
-        target = kwargs.get("out")
-        if target is None and name == "shuffle":
-            target = args[0]
-        if target is not None:
-            generator._refuse(f"{name}(out=...) of a random generator", "Take the array that it returns")
-        return self.tape.record(named(Draw, name), (generator, *args), kwargs)
+        target = args[0] if name == "shuffle" else kwargs.get("out")
+        return self.tape.record(named(Draw, name), (Symbol(self.tape, self.value), *args), kwargs, target)
 
     return method
 

@@ -14,7 +14,7 @@ from tinygrad_edu.backward import backward
 from tinygrad_edu.optim.optimizer import Optimizer
 from tinygrad_edu.rules.table import name_of
 
-__all__ = ["where"]
+__all__ = ["is_users", "where"]
 
 HERE = Path(__file__).parent.parent
 NUMPY = Path(np.__file__).parent
@@ -50,14 +50,14 @@ def where() -> _Where:
             section = "backward"
         elif code is Optimizer.step.__code__:
             section = "update"
-        if _is_users(code.co_filename):
+        if is_users(code.co_filename):
             return _Where(section, note, (code.co_filename, frame.f_lineno))
         frame = frame.f_back
     return _Where(section, note, None)
 
 
 @functools.cache
-def _is_users(filename: str) -> bool:
+def is_users(filename: str) -> bool:
     """Whether a file is neither the engine's nor NumPy's."""
     path = Path(filename)
     return not path.is_relative_to(HERE) and not path.is_relative_to(NUMPY) and path.name != "contextlib.py"
