@@ -166,15 +166,15 @@ def constants(best: Mapping[str, float], values: Sequence[float] = losses_lesson
 
 
 def curves(found: Sequence[Curve]) -> Any:
-    """Four runs, each with its diagnosis."""
-    figure, panels = _panels(4)
-    for axes, curve in zip(panels, found):
+    """Four runs, two by two, each with its diagnosis."""
+    figure = blank(2, rows=2, height=3.6)
+    for axes, curve in zip(figure.subplots(2, 2).flat, found):
         lines = {
             name: (range(len(values)), values)
             for name, values in (("training", curve.losses), ("validation", curve.validation))
         }
         _lines(axes, lines, title=f"{curve.title}\n{curve.diagnosis.verdict}", xlabel="epoch", ylabel="loss")
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(0, 1.1 * float(np.nanmax([*curve.losses, *curve.validation])))
     return figure
 
 
