@@ -142,7 +142,7 @@ def test_a_model_of_nan_gets_no_image_right_and_has_no_silent_unit():
     for parameter in model.parameters():
         parameter.data = np.full(parameter.shape, np.nan)
     assert flip.images_right(model) == 0
-    assert flip._dead_units(model) == 0
+    assert flip.dead_units(model) == 0
 
 
 def test_three_units_reach_the_floor_and_four_get_below_it():
