@@ -107,7 +107,9 @@ def test_digits_and_characters_with_less_training(monkeypatch, tmp_path, capsys)
 
 
 def test_flip_is_the_command_of_its_own(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(flip, "STARTS", 1)  # which is too few for three units to reach their floor
+    monkeypatch.setattr(
+        "tinygrad_edu.lessons.flip.starts.STARTS", 1
+    )  # which is too few for three units to reach their floor
     assert main(["lesson", "flip", "--plot", str(tmp_path / "flip.png")]) == 1
     out = capsys.readouterr().out
     assert "FAILED 3 hidden units reach their floor" in out
