@@ -9,7 +9,7 @@ import pytest
 from tinygrad_edu.cli import main
 from tinygrad_edu.cli.lesson import NAMES
 from tinygrad_edu.cli.lesson_reports import REPORTS
-from tinygrad_edu.lessons import characters, digits, flip
+from tinygrad_edu.lessons import characters, digits
 from tinygrad_edu.lessons.contents import CONTENTS
 from tinygrad_edu.lessons.pictures import PICTURES
 
