@@ -51,6 +51,12 @@ def recurrent():
     return np.sum(h**2), {"U": u, "V": v}
 
 
+def layer_of_the_library():
+    x = np.random.default_rng(0).normal(size=(2, 32, 3))
+    rnn = tg.nn.RNN(3, 4, rng=0)
+    return np.sum(rnn(x)[0] ** 2), rnn
+
+
 def residual():
     x, layers = leaf(np.ones((2, 4))), [tg.nn.Linear(4, 4, rng=i) for i in range(12)]
     h = x
@@ -59,7 +65,7 @@ def residual():
     return np.sum(h), {"x": x}
 
 
-GRAPHS = [flip, diamond, deep, recurrent, residual]
+GRAPHS = [flip, diamond, deep, recurrent, layer_of_the_library, residual]
 every_graph = pytest.mark.parametrize("make", GRAPHS)
 
 
@@ -182,9 +188,19 @@ def test_a_planted_repetition_is_found(before, unit, times, after):
         assert one * (fold.times + 2) == sequence[fold.start - fold.period : fold.stop + fold.period]
 
 
+def test_rounds_agree_where_each_source_is_as_far_back_or_the_same():
+    def read(source):  # a round reads one source, and its own result of the round before
+        return [("read",), (source, "input")], [("add",), ("1 back",), ("2 back",)]
+
+    rounds = [operation for i in range(9) for operation in read(f"{2 * i} back")]
+    assert [(fold.start, fold.stop) for fold in folds(rounds, lambda found: False)] == [(2, 16)]
+    rounds[8] = [("read",), ("8 back", "another input")]
+    assert [(fold.start, fold.stop) for fold in folds(rounds, bool)] == [(2, 6)]
+
+
 @given(st.permutations(range(20)))
 def test_where_nothing_repeats_nothing_is_folded(sequence):
-    assert folds(sequence, lambda found: False) == []
+    assert folds([[(item,)] for item in sequence], lambda found: False) == []
 
 
 def test_different_operations_are_not_taken_for_the_same():
