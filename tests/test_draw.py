@@ -101,7 +101,7 @@ def test_every_node_and_edge_of_the_trace_is_drawn(make, most):
         assert written == drawing.edges
     boxes, _ = parsed(drawing)
     assert len(boxes) == len(re.findall(r"^  n\d+ \[label=", drawing.dot(), re.M)) == len(drawing.boxes)
-    assert len(re.findall(r'^  n\d+(?:\(\[|\[\[?)"', drawing.mermaid(), re.M)) == len(drawing.boxes)
+    assert len(re.findall(r'^  n\d+(?:\(|\[\[?)"', drawing.mermaid(), re.M)) == len(drawing.boxes)
 
 
 @pytest.mark.parametrize("make", [flip, diamond])
@@ -148,6 +148,28 @@ def test_large_arrays_are_summarized_and_no_line_is_long():
     assert max(box.text.count("\n") for box in drawing.boxes) < 20
     assert "-1.2346e-21 … 1.2346e-21" in drawing.svg()
     assert "0 … 1, norm" in drawing.svg()
+
+
+def test_what_is_split_says_into_how_many_arrays():
+    x = leaf(np.ones((6, 2)))
+    first, *_, last = np.split(x, 6)
+    texts = [box.text for box in draw(np.sum(first * last), {"x": x}).boxes]
+    assert "t1 = np.split(x, 6)\nvalue     6 arrays\ngradient  6 arrays" in texts
+    assert not any("list" in text or "Parts" in text for text in texts)
+
+
+def test_a_formula_that_is_cut_off_says_so():
+    many = [leaf([1.0]) for _ in range(60)]
+    (box,) = [box for box in draw(np.sum(np.concatenate(many)), most=1000).boxes if "[t0, t1," in box.title]
+    assert box.title.endswith(" …")
+    assert "t59" in box.more
+
+
+def test_a_round_or_two_of_little_are_not_folded():
+    """A fold in place of one operation would hide it and save nothing."""
+    x = leaf([0.5])
+    t = np.sin(np.cos(np.exp(np.tanh(np.tanh(np.tanh(x))))))
+    assert not any(box.kind == "fold" for box in draw(t, most=2).boxes)
 
 
 def test_a_leaf_alone_is_a_drawing_too():
@@ -326,7 +348,7 @@ def test_names_are_escaped():
     assert '<b>&"quoted"\\ `x` #1;' in shown[0]
     assert "<b>" not in drawing.svg()
     assert "<b>" not in drawing.mermaid()
-    for line in drawing.mermaid().splitlines()[1:3]:
+    for line in drawing.mermaid().splitlines()[2:4]:
         assert line.count('"') == 2
     label = re.search(r'label="((?:[^"\\]|\\.)*)"', drawing.dot())[1]
     assert '<b>&amp;\\"quoted\\"\\\\ ' in label

@@ -320,9 +320,9 @@ SAMPLES, CLASSES = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]), n
 def test_the_boundary_lies_where_the_classes_meet(predict):
     figure = tg.plot.boundary(predict, SAMPLES, CLASSES, classes=["low", "high"], names=("a", "b"))
     (axes,) = figure.axes
-    (line,) = axes.collections[1].get_paths()
+    (line,) = axes.collections[2].get_paths()
     np.testing.assert_allclose(line.vertices.sum(axis=1), 0.75, atol=0.012)  # a grid of 200
-    dots = [collection.get_offsets().tolist() for collection in axes.collections[2:]]
+    dots = [collection.get_offsets().tolist() for collection in axes.collections[3:]]
     assert dots == [SAMPLES[k == CLASSES].tolist() for k in (0, 1)]
     assert (legend(axes), axes.get_xlabel(), axes.get_ylabel()) == (["low", "high"], "a", "b")
     drawn(figure)

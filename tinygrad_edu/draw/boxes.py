@@ -20,6 +20,7 @@ TALL = 6  # lines of an array
 LISTED = 6  # operations of a round that are named
 PART = "·[·]"  # the pattern of an indexing
 FEATURES = 8  # sources that are compared one by one
+WORTH = 2  # operations that are not worth a fold
 HOPELESS = 4  # times `most`: of a graph with more boxes after all folding, the middle is left out
 
 
@@ -60,6 +61,7 @@ def boxes(trace: Iterable[Line], most: int) -> tuple[list[Box], list[tuple[int, 
         return len(lines) - len(hidden) - gone + len(found)
 
     found = folds(_signatures(operations, parents, shared, lines), lambda found: drawn(found) <= most)
+    found = [fold for fold in found if fold.stop - fold.start > WORTH]
     if drawn(found) > HOPELESS * most:
         found = [Fold(most // 2, len(operations) - most // 2)]
     groups = _grouped(leaves, operations, users, found)
@@ -136,12 +138,14 @@ def _box(group: list[Line], fold: Fold | None, lines: list[Line]) -> Box:
     (line,) = group
     kind = "result" if line.number == len(lines) - 1 else "operation" if line.rules else "leaf"
     equation = _printable(f"{line.name} = {line.formula}" if line.rules else line.name)
-    title = "\n".join(textwrap.wrap(equation, WIDE, subsequent_indent="  ")[:TALL])
+    title = "\n".join(textwrap.wrap(equation, WIDE, subsequent_indent="  ", max_lines=TALL, placeholder=" …"))
     rows = {
         "shape": str(line.shape),
         "value": _short(line.value) if line.value is not None else "(not kept)",
         "gradient": _short(line.gradient),
     }
+    if isinstance(line.value, list):  # of np.split
+        del rows["shape"]
     body = [f"{name:<8}  {text.replace(chr(10), chr(10) + ' ' * INDENT)}" for name, text in rows.items()]
     rules = [f"passes back to {parameter}: {text}" for parameter, text in line.rules]
     return Box(kind, title, "\n".join([title, *body]), "\n".join([equation, *rules]), numbers)

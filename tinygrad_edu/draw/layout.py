@@ -16,7 +16,7 @@ SIDE, BELOW = 22.0, 40.0  # between the boxes of a row, and between rows
 LANE = 10.0  # width of the place of an edge that passes by
 SWEEPS = 12
 SETTLING = 60  # sweeps in search of the columns
-LEAF, BOX, PASSING = 1.0, 4.0, 16.0  # who gives way to whom: leaves to the operations, those to long straight lines
+LEAF, BOX, PASSING = 0.02, 4.0, 16.0  # who gives way to whom: leaves to the operations, those to long straight lines
 
 Point = tuple[float, float]
 Row = list[int]
@@ -126,8 +126,7 @@ def _columns(rows: list[Row], links: list[tuple[int, int]], widths: list[float],
     for sweep in range(SETTLING):
         for row in rows if sweep % 2 else reversed(rows):
             around = [above.get(i, []) + below.get(i, []) for i in row]
-            pulls = [[j for j in near for _ in range(int(weights[j]))] for near in around]
-            wanted = [_mean([xs[j] for j in pull], xs[i]) for i, pull in zip(row, pulls)]
+            wanted = [_mean([xs[j] for j in near], xs[i], [weights[j] for j in near]) for i, near in zip(row, around)]
             for i, x in zip(row, _apart(wanted, [widths[i] for i in row], [weights[i] for i in row])):
                 xs[i] = x
     return xs
@@ -175,5 +174,6 @@ def _neighbours(links: list[tuple[int, int]]) -> tuple[dict[int, list[int]], dic
     return above, below
 
 
-def _mean(numbers: list[float], otherwise: float) -> float:
-    return sum(numbers) / len(numbers) if numbers else otherwise
+def _mean(numbers: list[float], otherwise: float, weights: list[float] | None = None) -> float:
+    weights = weights or [1.0] * len(numbers)
+    return sum(w * x for w, x in zip(weights, numbers)) / sum(weights) if numbers else otherwise
