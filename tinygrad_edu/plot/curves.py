@@ -188,7 +188,7 @@ def step_sizes(steps: Sequence[float], errors: Mapping[str, Sequence[float]], pa
     zeros = any((curve == 0).any() for curve in curves.values())
     axes.set(title="Error against step size", xlabel="step size" + " (errors of 0 on the axis)" * zeros, ylabel="error")
     if not any((np.isfinite(curve) & (curve > 0)).any() for curve in curves.values()):
-        axes.set_ylim(float(np.finfo(float).eps), 1)
+        axes.set(xlim=(h.min() / 2, h.max() * 2), ylim=(float(np.finfo(float).eps), 1))  # nothing to take them from
     axes.set(xscale="log", yscale="log")
     axes.grid(alpha=0.25)
     axes.legend(**LEGEND)

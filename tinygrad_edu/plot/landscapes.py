@@ -17,6 +17,7 @@ __all__ = ["landscape", "model_landscape"]
 
 STEEP = 100.0  # high over low (see `_limits`) from which on the picture shows logarithms
 LEVELS = 16
+PIT = 0.1  # how far logarithms are followed down: they go to −∞ where the loss goes to 0
 ROOM = 0.25  # around a descent, as a part of its extent
 
 Array = NDArray[np.float64]
@@ -199,7 +200,7 @@ def _picture(x: Array, y: Array, heights: Array, walked: Array | None, on_the_wa
     steep = _is_steep(finite)
     label = "log₁₀ of the loss" if steep else "loss"
     shown = _shown(heights, steep)
-    low, high = _limits(shown)
+    low, high = _limits(shown, steep)
     cut = np.clip(shown, low, high)
     notes = ["grey: blown up"] * (finite.size < heights.size) + ["what is far off is cut"] * bool(np.any(cut != shown))
     figure = blank(2, height=4.6)
@@ -238,10 +239,10 @@ def _shown(heights: Array, steep: bool) -> Any:
     return np.ma.array(np.log10(np.maximum(numbers, 1 / HUGE)) if steep else numbers, mask=~there)
 
 
-def _limits(shown: Any) -> Range:
-    """Where to cut: outside of what almost all heights take up by more than as much again."""
+def _limits(shown: Any, steep: bool) -> Range:
+    """Where to cut: outside of what almost all heights take up by more than as much again, and logarithms sooner."""
     low, high = np.quantile(shown.compressed(), [0.02, 0.98])
-    return low - (high - low), high + (high - low)
+    return low - (PIT if steep else 1.0) * (high - low), high + (high - low)
 
 
 def _walk(surface: Any, contours: Any, walked: Array, heights: Array) -> None:
