@@ -363,6 +363,26 @@ def test_it_needs_no_page_around_it():
     assert {text.get("fill") for text in root.iter(f"{SVG}text")} == {"#000", "#555"}
 
 
+def test_in_a_notebook_it_is_no_wider_than_the_page():
+    drawing = draw(*layer_of_the_library())
+    whole, shown = ET.fromstring(drawing.svg()), ET.fromstring(drawing._repr_svg_())
+    assert float(whole.get("width")) > 940 == float(shown.get("width"))
+    assert whole.get("viewBox") == shown.get("viewBox")
+    width, height = (float(shown.get(key)) / float(whole.get(key)) for key in ("width", "height"))
+    assert width == pytest.approx(height, rel=1e-3)
+    assert draw(leaf(1.0))._repr_svg_() == draw(leaf(1.0)).svg()
+
+
+def test_weights_stand_to_the_left_of_a_straight_chain():
+    """weight, bias → linear → activation → loss, twice: the operations below each other, the leaves in a staircase."""
+    leaves, operations = [(0, 4), (1, 4), (2, 6), (3, 6)], [(4, 5), (5, 6), (6, 7), (7, 8)]
+    plan = layout([(300, 80)] * 9, leaves + operations)
+    xs, ys = zip(*plan.centres, strict=True)
+    assert max(xs[4:]) - min(xs[4:]) < 40
+    assert max(xs[2:4]) < min(xs[4:]) - 300
+    assert ys[2] < ys[3] < ys[6]
+
+
 def test_saving(tmp_path):
     drawing = draw(*flip())
     for ending, text in ((".svg", drawing.svg()), (".dot", drawing.dot()), (".mmd", drawing.mermaid())):
