@@ -107,7 +107,7 @@ def test_it_fits_the_terminal(columns, monkeypatch, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= min(columns, 88)
     assert not any("…" in line for line in lines)
-    assert 90 <= len(lines) <= 130
+    assert 100 <= len(lines) <= 150
 
 
 @pytest.mark.parametrize("columns", [40, 59, 60])

@@ -18,7 +18,7 @@ from tinygrad_edu.lessons.flip.networks import (
     network,
     traced_network,
 )
-from tinygrad_edu.lessons.flip.passes import GRADIENTS, LR, Trace, backprop, loss_of, one_step, trace
+from tinygrad_edu.lessons.flip.passes import GRADIENTS, LR, Trace, backprop, loss_of, one_step, output_gradient, trace
 from tinygrad_edu.lessons.flip.rates import LEARNING_RATES, TABLE_STEPS, Rate, learning_rates
 from tinygrad_edu.lessons.flip.starts import (
     STARTS,
@@ -68,6 +68,7 @@ __all__ = [
     "named",
     "network",
     "one_step",
+    "output_gradient",
     "timing",
     "trace",
     "traced_network",

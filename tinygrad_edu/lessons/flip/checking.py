@@ -13,7 +13,7 @@ import numpy as np
 from tinygrad_edu.finite_differences import numerical_gradient
 from tinygrad_edu.gradcheck import gradcheck
 from tinygrad_edu.lessons.flip.networks import Array, named
-from tinygrad_edu.lessons.flip.passes import backprop, loss_of
+from tinygrad_edu.lessons.flip.passes import backprop, loss_of, output_gradient
 from tinygrad_edu.nn import Sequential
 from tinygrad_edu.recording import no_grad
 from tinygrad_edu.tensor import Tensor
@@ -41,6 +41,7 @@ class Check:
     well: bool
     forward_passes: int  # of the central differences
     backprop_passes: tuple[int, int]  # forward, backward
+    output: Array  # ∂loss/∂prediction, with which the backward pass begins
 
     def count(self, verdict: str) -> int:
         """How many entries got this verdict."""
@@ -109,7 +110,8 @@ def check_gradients(model: Sequential, x: Array) -> Check:
         )
         for gradient, slope, judged in zip(gradients, central, report.entries, strict=True)
     ]
-    return Check(entries, bool(report), forward_passes, (walked.forward_count, walked.backward_count))
+    passes = (walked.forward_count, walked.backward_count)
+    return Check(entries, bool(report), forward_passes, passes, output_gradient(model, x))
 
 
 @dataclass(frozen=True)

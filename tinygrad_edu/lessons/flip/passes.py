@@ -10,7 +10,7 @@ from tinygrad_edu.optim import SGD
 from tinygrad_edu.recording import no_grad
 from tinygrad_edu.tensor import Tensor
 
-__all__ = ["GRADIENTS", "LR", "Trace", "backprop", "loss_of", "one_step", "trace"]
+__all__ = ["GRADIENTS", "LR", "Trace", "backprop", "loss_of", "one_step", "output_gradient", "trace"]
 
 LR = 0.1  # of the traced step
 
@@ -76,6 +76,20 @@ def backprop(model: Sequential, x: Array) -> dict[str, Array]:
     model.zero_grad()
     loss_of(model, x).backward()
     return {name: parameter.grad for name, parameter in named(model).items()}
+
+
+def output_gradient(model: Sequential, x: Array) -> Array:
+    """∂loss/∂prediction, with which the backward pass begins; it is also that of b2, which is added to the rest.
+
+    Example:
+        >>> from tinygrad_edu.lessons.flip import IMAGE, traced_network
+        >>> output_gradient(traced_network(), IMAGE).round(6)
+        array([-0.45 , -0.55 , -0.025, -0.625])
+    """
+    prediction = Tensor(trace(model, x).prediction, requires_grad=True)
+    mse_loss(prediction, flipped(x)).backward()
+    gradient: Array = prediction.grad
+    return gradient
 
 
 def one_step(model: Sequential, x: Array, lr: float = LR) -> Trace:

@@ -109,7 +109,13 @@ class Starts:
     @property
     def at_floor(self) -> int:
         """How many starts came within 0.1 % of the floor (or below 1e-6 if that is 0)."""
-        return sum(start.run.loss <= max(1.001 * self.floor, GOAL) for start in self.starts)
+        return len(self.right_at_floor)
+
+    @property
+    def right_at_floor(self) -> list[int]:
+        """How many images each start that reached the floor gets right, from the fewest to the most."""
+        floor = max(1.001 * self.floor, GOAL)
+        return sorted(start.images_right for start in self.starts if start.run.loss <= floor)
 
     @property
     def with_dead_units(self) -> int:
