@@ -1,0 +1,152 @@
+"""What the widgets share: pictures that refresh in place, read-outs, runs that can be paused, and how they are stored."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import html
+import io
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from tinygrad_edu.extras import need
+
+__all__ = ["CSS", "Runner", "Widget", "button", "picture", "png", "readouts", "row", "svg"]
+
+widgets = need("ipywidgets", "notebooks", "A widget")
+
+PAUSE = 0.06  # seconds between two pictures of a run: time for the browser, and for a click on "Pause"
+
+# Only what ipywidgets lacks: a ring around what the keyboard is at, and the looks of what is shown here.
+CSS = """<style>
+.tinygrad-edu { container-type: inline-size; }
+.tinygrad-edu button:focus-visible, .tinygrad-edu select:focus-visible, .tinygrad-edu input:focus-visible,
+.tinygrad-edu .noUi-handle:focus-visible, .tinygrad-edu .widget-readout:focus-visible {
+  outline: 3px solid #0072B2; outline-offset: 1px; box-shadow: 0 0 0 1px #fff; }
+.tinygrad-edu figure { margin: 0; }
+.tinygrad-edu figure svg { display: block; width: 100%; height: auto; }
+.tinygrad-edu dl { display: flex; flex-wrap: wrap; gap: 2px 20px; margin: 4px 0; line-height: 1.5; }
+.tinygrad-edu dl div { display: flex; gap: 6px; }
+.tinygrad-edu dt { opacity: 0.75; font-weight: normal; }
+.tinygrad-edu dd { margin: 0; font-weight: bold; font-variant-numeric: tabular-nums; }
+</style>"""
+
+
+class Widget(widgets.VBox):  # type: ignore[misc, name-defined]
+    """A column of widgets that is stored in a notebook with a still picture, for readers who do not run it."""
+
+    def __init__(self, children: list[Any]) -> None:
+        super().__init__([widgets.HTML(CSS, layout={"display": "none"}), *children])
+        self.add_class("tinygrad-edu")
+        self.layout.max_width = "100%"
+
+    def still(self) -> Any:
+        """What is to be seen now, as one matplotlib Figure."""
+        raise NotImplementedError
+
+    def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
+        """The view, and beside it a picture for places that show notebooks without running them."""
+        bundle: dict[str, Any] = super()._repr_mimebundle_(**options)
+        return bundle | {"image/png": base64.b64encode(png(self.still())).decode()}
+
+
+class Runner:
+    """Takes steps in the background, in the kernel's own loop, until there are none left or it is paused.
+
+    Args:
+        step: takes one step and shows it; False when there is nothing more to do.
+        on_change: called when a run begins and when it ends.
+
+    Example:
+        >>> from tinygrad_edu.widgets.face import Runner
+        >>> import asyncio
+        >>> left = [3, 2, 1]
+        >>> async def run():
+        ...     runner = Runner(lambda: bool(left.pop() and left), lambda: None)
+        ...     runner.start()
+        ...     await runner.task
+        >>> asyncio.run(run())
+        >>> left
+        []
+    """
+
+    def __init__(self, step: Callable[[], bool], on_change: Callable[[], None]) -> None:
+        self.step, self.on_change = step, on_change
+        self.task: asyncio.Task[None] | None = None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a run is under way."""
+        return self.task is not None
+
+    def start(self) -> None:
+        """Begin; nothing happens if it runs already."""
+        if self.task is None:
+            self.task = asyncio.get_running_loop().create_task(self._run())
+            self.on_change()
+
+    def pause(self) -> None:
+        """End the run where it is; nothing happens if there is none."""
+        if self.task is not None:
+            self.task.cancel()
+            self.task = None
+            self.on_change()
+
+    async def _run(self) -> None:
+        while self.step():
+            await asyncio.sleep(PAUSE)
+        self.task = None
+        self.on_change()
+
+
+# ---- pictures ----------------------------------------------------------------------------------------------------
+def svg(figure: Any) -> str:
+    """A Figure as SVG for a page: text stays text, black becomes the page's own colour of text, light or dark."""
+    import matplotlib
+
+    text = io.StringIO()
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "tinygrad_edu"}):
+        figure.savefig(text, format="svg", transparent=True, metadata={"Date": None, "Creator": None, "Format": None})
+    drawn = text.getvalue()
+    drawn = re.sub(r"#000000\b", "currentColor", drawn[drawn.index("<svg") :])
+    return re.sub(r'(<svg[^>]*?) width="[^"]*"| height="[^"]*pt"', r"\1", drawn)
+
+
+def png(figure: Any) -> bytes:
+    """A Figure as PNG."""
+    out = io.BytesIO()
+    figure.savefig(out, format="png", dpi=100)
+    return out.getvalue()
+
+
+def picture(width: str = "320px") -> Any:
+    """A place for a picture that is at least so wide, if the window is."""
+    return widgets.HTML(layout={"flex": f"1 1 {width}", "min_width": "0", "max_width": "640px"})
+
+
+def figure_html(figure: Any, alt: str) -> str:
+    """A Figure with what it says in words, for those who do not see it."""
+    return f'<figure role="img" aria-label="{html.escape(alt)}">{svg(figure)}</figure>'
+
+
+# ---- small parts -------------------------------------------------------------------------------------------------
+def readouts(values: Mapping[str, str]) -> str:
+    """Names with their values, in a line that wraps."""
+    items = (
+        f'<div><dt>{html.escape(name)}</dt><dd data-name="{html.escape(name)}">{html.escape(value)}</dd></div>'
+        for name, value in values.items()
+    )
+    return f"<dl>{''.join(items)}</dl>"
+
+
+def button(label: str, on_click: Callable[[], None], tooltip: str = "") -> Any:
+    """A button."""
+    made = widgets.Button(description=label, tooltip=tooltip, layout={"width": "auto", "min_width": "5em"})
+    made.on_click(lambda _: on_click())
+    return made
+
+
+def row(*children: Any) -> Any:
+    """Side by side, below each other where the window is narrow."""
+    return widgets.HBox(children, layout={"flex_flow": "row wrap", "max_width": "100%", "overflow": "visible"})
