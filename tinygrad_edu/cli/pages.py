@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +19,16 @@ from tinygrad_edu.extras import need
 __all__ = ["PAGES", "add", "run"]
 
 PAGES = {
-    "downhill": "roll a ball down a curve, in the browser",
-    "playground": "step through the flip network, in the browser",
+    "downhill": "roll a ball down a curve, on a page in the browser",
+    "playground": "step through the flip network, on a page in the browser",
 }
 FOLDER = Path(tinygrad_edu.__file__).parent / "widgets" / "pages"
+# What makes widgets work on a page; other extensions of JupyterLab that may be installed do not belong on it.
+EXTENSIONS = ["@jupyter-widgets/jupyterlab-manager", "@voila-dashboards/widgets-manager8"]
 
 EPILOG = """\
-Ctrl-C stops it. exit code: 0 stopped, 2 bad arguments or a
-missing package."""
+The page is served to this machine alone; Ctrl-C stops it.
+exit code: 0 stopped, 2 bad arguments or a missing package."""
 
 
 def add(subparsers: Any) -> None:
@@ -34,7 +37,7 @@ def add(subparsers: Any) -> None:
         parser: argparse.ArgumentParser = subparsers.add_parser(
             name,
             help=purpose,
-            description=f"Open a page on this machine: {purpose}.",
+            description=f"{purpose[0].upper()}{purpose[1:]}.",
             epilog=EPILOG,
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
@@ -44,7 +47,7 @@ def add(subparsers: Any) -> None:
             type=whole(1, 65535, 8866),
             default=8866,
             metavar="N",
-            help="where to serve it (default 8866; the next free one if it is taken)",
+            help="default 8866, or a free one near it if it is taken",
         )
         parser.add_argument("--no-browser", action="store_true", help="print the address and open nothing")
         parser.set_defaults(run=run, quiet=False, page=name)
@@ -53,28 +56,47 @@ def add(subparsers: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Serve the page until Ctrl-C."""
     try:
-        need("ipywidgets", "notebooks", "The page")
-        voila = need("voila.app", "notebooks", "The page")
+        for package in ("ipywidgets", "matplotlib", "voila"):
+            need(package, "notebooks", "The page")
     except ImportError as missing:
         raise Unavailable(str(missing)) from None
-    os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, [str(FOLDER), os.environ.get("JUPYTER_PATH")]))
-    server = _server(voila.Voila)(
-        notebook_path=str(FOLDER / f"{arguments.page}.ipynb"),
-        port=arguments.port,
-        open_browser=not arguments.no_browser,
-        config_file_paths=[],
-        tornado_settings={"allow_remote_access": False},
-        log_level=logging.ERROR,
-    )
-    server.initialize(["--template=tinygrad_edu"])
+    from tornado.ioloop import IOLoop
+
+    server = _server(arguments.page, arguments.port, not arguments.no_browser)
+
+    def announce() -> None:
+        print(f"The page is at {server.display_url}\nCtrl-C stops it.", flush=True)
+
+    IOLoop.current().add_callback(announce)  # comes about when the port is found and the server runs
     server.start()
     return 0
 
 
-def _server(voila: Any) -> Any:
-    """Voilà, which says in our words where the page is."""
+def _server(page: str, port: int, open_browser: bool) -> Any:
+    """Voilà with our page."""
+    from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
+    from voila.app import Voila
 
-    class Server(voila):  # type: ignore[misc]
-        pass
+    class Kernels(AsyncMappingKernelManager):  # type: ignore[misc]
+        """Kernels that do not warn in our terminal of what happens within this machine."""
 
-    return Server
+        async def start_kernel(self, **options: Any) -> Any:
+            return await super().start_kernel(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **options)
+
+    logging.getLogger("tornado.general").setLevel(logging.ERROR)  # it warns of how Jupyter sets its pings
+    # Jupyter looks here for the template that the page has.
+    os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, [str(FOLDER), os.environ.get("JUPYTER_PATH")]))
+    server = Voila(
+        notebook_path=str(FOLDER / f"{page}.ipynb"),
+        port=port,
+        open_browser=open_browser,
+        config_file_paths=[],
+        tornado_settings={"allow_remote_access": False},
+        log_level=logging.ERROR,
+    )
+    server.config.VoilaConfiguration.template = "tinygrad_edu"
+    server.config.VoilaConfiguration.extension_allowlist = EXTENSIONS
+    server.config.VoilaConfiguration.multi_kernel_manager_class = Kernels
+    server.config.VoilaConfiguration.show_tracebacks = True
+    server.initialize([])
+    return server

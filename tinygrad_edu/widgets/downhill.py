@@ -67,9 +67,9 @@ class Downhill(Widget):
             [
                 row(self.step, self.run, self.reset, self.random),
                 row(self.lr, self.start),
-                row(self.optimizer, self.momentum, self.schedule),
                 self._said,
                 row(*self._pictures),
+                row(self.optimizer, self.momentum, self.schedule),
             ]
         )
         self._show()
@@ -169,11 +169,11 @@ class Downhill(Widget):
         hill.heights(loss_figure.axes[0], ball)
         seen = self._readouts()
         place = f"x = {seen['x']}, height {seen['f(x)']}, slope {seen['f′(x)']}"
-        self._said.value = readouts(seen)
         self._pictures[0].value = figure_html(hill_figure, f"The curve with the ball at {place}, and its tangent.")
         self._pictures[1].value = figure_html(
             loss_figure, f"Loss against step: {ball.heights[0]:.4f} at first, {ball.f:.4f} after {ball.steps} steps."
         )
+        self._said.value = readouts(seen)  # last, so that whoever waits for a figure sees its picture
 
     def still(self) -> Any:
         figure = blank(2, height=3.6)

@@ -25,11 +25,10 @@ CSS = """<style>
 .tinygrad-edu .noUi-handle:focus-visible, .tinygrad-edu .widget-readout:focus-visible {
   outline: 3px solid #0072B2; outline-offset: 1px; box-shadow: 0 0 0 1px #fff; }
 .tinygrad-edu figure { margin: 0; }
-.tinygrad-edu figure svg { display: block; width: 100%; height: auto; }
-.tinygrad-edu dl { display: flex; flex-wrap: wrap; gap: 2px 20px; margin: 4px 0; line-height: 1.5; }
-.tinygrad-edu dl div { display: flex; gap: 6px; }
-.tinygrad-edu dt { opacity: 0.75; font-weight: normal; }
-.tinygrad-edu dd { margin: 0; font-weight: bold; font-variant-numeric: tabular-nums; }
+.tinygrad-edu figure svg { display: block; width: 100%; height: auto; stroke-linejoin: round; }
+.tinygrad-edu figure svg text { fill: currentColor; }
+.tinygrad-edu .readouts { display: flex; flex-wrap: wrap; gap: 2px 22px; margin: 4px 6px; line-height: 1.5; }
+.tinygrad-edu .readouts b { font-size: 1.15em; font-variant-numeric: tabular-nums; }
 </style>"""
 
 
@@ -108,9 +107,9 @@ def svg(figure: Any) -> str:
     text = io.StringIO()
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "tinygrad_edu"}):
         figure.savefig(text, format="svg", transparent=True, metadata={"Date": None, "Creator": None, "Format": None})
-    drawn = text.getvalue()
-    drawn = re.sub(r"#000000\b", "currentColor", drawn[drawn.index("<svg") :])
-    return re.sub(r'(<svg[^>]*?) width="[^"]*"| height="[^"]*pt"', r"\1", drawn)
+    drawn = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", text.getvalue(), flags=re.DOTALL)
+    drawn = re.sub(r'<svg [^>]*viewBox="([^"]*)"[^>]*>', r'<svg viewBox="\1">', drawn[drawn.index("<svg") :])
+    return drawn.replace("#000000", "currentColor").replace("xlink:href", "href")
 
 
 def png(figure: Any) -> bytes:
@@ -133,11 +132,8 @@ def figure_html(figure: Any, alt: str) -> str:
 # ---- small parts -------------------------------------------------------------------------------------------------
 def readouts(values: Mapping[str, str]) -> str:
     """Names with their values, in a line that wraps."""
-    items = (
-        f'<div><dt>{html.escape(name)}</dt><dd data-name="{html.escape(name)}">{html.escape(value)}</dd></div>'
-        for name, value in values.items()
-    )
-    return f"<dl>{''.join(items)}</dl>"
+    items = (f'<span>{name} <b data-name="{name}">{html.escape(value)}</b></span>' for name, value in values.items())
+    return f'<div class="readouts">{"".join(items)}</div>'
 
 
 def button(label: str, on_click: Callable[[], None], tooltip: str = "") -> Any:

@@ -33,9 +33,9 @@ def curve(axes: Any, ball: Ball) -> None:
         axes.plot(ball.path[:-1], ball.heights[:-1], "o", color=BLUE, ms=4, alpha=0.5, markeredgewidth=0)
         axes.plot(ball.path[-TAIL:], ball.heights[-TAIL:], color=BLUE, linewidth=0.9, linestyle=(0, (2, 2)))
     if np.isfinite(ball.slope):
-        reach = 0.15 * wide / np.hypot(1, ball.slope * 2 * wide / (high - low))
+        reach = 0.28 * wide / np.hypot(1, ball.slope * 2 * wide / (high - low))
         ends = np.array([ball.x - reach, ball.x + reach])
-        axes.plot(ends, ball.tangent(ends), color=ORANGE, linewidth=2.4, solid_capstyle="round")
+        axes.plot(ends, ball.tangent(ends), color=ORANGE, linewidth=2, solid_capstyle="round")
         axes.plot(ball.x, ball.f, "o", color=ORANGE, ms=11, markeredgecolor=INK, markeredgewidth=1.2)
     axes.set(xlim=(-wide, wide), ylim=(low - margin, high + margin), xlabel="x", title="The ball on f(x)")
     _finish(axes)
@@ -53,6 +53,7 @@ def heights(axes: Any, ball: Ball) -> None:
     axes.plot(drawn, color=BLUE, linewidth=1.3, marker="o", ms=3, markeredgewidth=0)
     axes.plot(ball.steps, drawn[-1], "o", color=ORANGE, ms=8, markeredgecolor=INK, markeredgewidth=1)
     axes.set(xlim=(-0.5, max(20, ball.steps + 1)), xlabel="step", title="Loss f(x), step by step")
+    axes.xaxis.get_major_locator().set_params(integer=True)
     axes.set_ylim(min(-1.6, *drawn), max(1.05 * max(drawn), min(drawn) + 1))
     _finish(axes)
 
