@@ -46,7 +46,8 @@ class Server:
         lines = queue.Queue()
         threading.Thread(target=lambda: lines.put(self.process.stdout.readline()), daemon=True).start()
         self.said = lines.get(timeout=PATIENCE / 1000)
-        assert (found := re.search(r"http://localhost:\d+/", self.said)), self.said + self.process.stderr.read()
+        found = re.search(r"http://localhost:\d+/", self.said)
+        assert found, self.said + self.process.stderr.read()
         self.url = found[0]
 
     def stop(self, how=signal.SIGINT):
@@ -83,7 +84,7 @@ class Page:
         self.page.on("console", lambda said: self.wrong.append(said.text) if said.type == "error" else None)
         self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
         self.page.on("requestfailed", lambda request: self.wrong.append(f"failed: {request.url}"))
-        self.page.on("response", lambda got: self.wrong.append(f"{got.status}: {got.url}") if got.status >= 400 else None)
+        self.page.on("response", lambda got: self.wrong.append(got.url) if got.status >= 400 else None)
         self.page.on("request", lambda request: self._local(request.url, server.url))
         self.page.goto(server.url)
         self.page.wait_for_selector(".tinygrad-edu figure svg")
@@ -123,7 +124,7 @@ class Page:
         assert self.wrong == []
 
 
-@pytest.fixture()
+@pytest.fixture
 def downhill(browser, downhill_server):
     page = Page(browser, downhill_server)
     yield page

@@ -56,7 +56,7 @@ def add(subparsers: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Serve the page until Ctrl-C."""
     try:
-        for package in ("ipywidgets", "matplotlib", "voila"):
+        for package in ("ipywidgets", "voila"):
             need(package, "notebooks", "The page")
     except ImportError as missing:
         raise Unavailable(str(missing)) from None
@@ -74,10 +74,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _server(page: str, port: int, open_browser: bool) -> Any:
     """Voilà with our page."""
-    from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
-    from voila.app import Voila
+    voila = need("voila.app", "notebooks", "The page")
+    jupyter = need("jupyter_server.services.kernels.kernelmanager", "notebooks", "The page")
 
-    class Kernels(AsyncMappingKernelManager):  # type: ignore[misc]
+    class Kernels(jupyter.AsyncMappingKernelManager):  # type: ignore[misc, name-defined]
         """Kernels that do not warn in our terminal of what happens within this machine."""
 
         async def start_kernel(self, **options: Any) -> Any:
@@ -86,7 +86,7 @@ def _server(page: str, port: int, open_browser: bool) -> Any:
     logging.getLogger("tornado.general").setLevel(logging.ERROR)  # it warns of how Jupyter sets its pings
     # Jupyter looks here for the template that the page has.
     os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, [str(FOLDER), os.environ.get("JUPYTER_PATH")]))
-    server = Voila(
+    server = voila.Voila(
         notebook_path=str(FOLDER / f"{page}.ipynb"),
         port=port,
         open_browser=open_browser,

@@ -9,7 +9,8 @@ import numpy as np
 from tinygrad_edu.lessons.downhill import HIGH, LOW, OPTIMIZERS, RATES, SCHEDULES, STEPS, Ball
 from tinygrad_edu.plot.style import blank
 from tinygrad_edu.widgets import hill
-from tinygrad_edu.widgets.face import Runner, Widget, button, figure_html, picture, readouts, row, widgets
+from tinygrad_edu.widgets.face import Runner, Widget, button, picture, readouts, row, widgets
+from tinygrad_edu.widgets.pictures import canvas, figure_html
 
 __all__ = ["Downhill"]
 
@@ -17,8 +18,8 @@ __all__ = ["Downhill"]
 class Downhill(Widget):
     """A ball that rolls down f(x) = 0.12·x² + sin(2.4·x) + 0.3·cos(5·x), by gradient descent.
 
-    "Run" takes at most 200 steps, in the kernel's own loop: the sliders work while it does. Another learning rate counts
-    from the next step on; anything else puts the ball back at its start, and a run goes on from there.
+    "Run" takes at most 200 steps, in the kernel's own loop: the sliders work while it does. Another learning rate
+    counts from the next step on; anything else puts the ball back at its start, and a run goes on from there.
 
     Args:
         start: where the ball lies, from −6 to 6.
@@ -40,7 +41,7 @@ class Downhill(Widget):
         >>> widget = Downhill(start=3.0, lr=0.1)
         >>> widget.step.click()
         >>> widget
-        Downhill(step 1, x = 2.8795, f(x) = 1.5727, f′(x) = 3.0087, smooth)
+        Downhill(step 1, x = 2.8795, f(x) = 1.5050, f′(x) = 1.1842, smooth)
     """
 
     def __init__(
@@ -54,11 +55,7 @@ class Downhill(Widget):
     ) -> None:
         self.ball = Ball(start, lr, optimizer, momentum, schedule)
         self._rng = np.random.default_rng(seed)
-        self._figures = [blank(height=3.4) for _ in range(2)]
-        for figure in self._figures:
-            figure.set_size_inches(5, 3.4)
-            figure.set_layout_engine("none")
-            figure.add_axes((0.1, 0.15, 0.87, 0.74))
+        self._figures = [canvas(), canvas()]
         self._runner = Runner(self._run_on, self._show_running)
         self._make_controls()
         self._pictures = [picture(), picture()]

@@ -1,18 +1,17 @@
-"""What the widgets share: pictures that refresh in place, read-outs, runs that can be paused, and how they are stored."""
+"""What the widgets share: how they are stored, runs that can be paused, buttons, read-outs, places for pictures."""
 
 from __future__ import annotations
 
 import asyncio
 import base64
 import html
-import io
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from tinygrad_edu.extras import need
+from tinygrad_edu.widgets.pictures import png
 
-__all__ = ["CSS", "Runner", "Widget", "button", "picture", "png", "readouts", "row", "svg"]
+__all__ = ["Runner", "Widget", "button", "picture", "readouts", "row", "widgets"]
 
 widgets = need("ipywidgets", "notebooks", "A widget")
 
@@ -29,6 +28,11 @@ CSS = """<style>
 .tinygrad-edu figure svg text { fill: currentColor; }
 .tinygrad-edu .readouts { display: flex; flex-wrap: wrap; gap: 2px 22px; margin: 4px 6px; line-height: 1.5; }
 .tinygrad-edu .readouts b { font-size: 1.15em; font-variant-numeric: tabular-nums; }
+.tinygrad-edu .pixel { border: 1px solid currentColor; }
+.tinygrad-edu .tables { display: flex; flex-wrap: wrap; gap: 4px 18px; align-items: flex-end; }
+.tinygrad-edu .tables table { margin: 0; border-collapse: collapse; width: auto; }
+.tinygrad-edu .tables td { padding: 2px 8px; text-align: right; line-height: 1.25; font-variant-numeric: tabular-nums; }
+.tinygrad-edu .tables caption { text-align: left; }
 </style>"""
 
 
@@ -99,37 +103,12 @@ class Runner:
         self.on_change()
 
 
-# ---- pictures ----------------------------------------------------------------------------------------------------
-def svg(figure: Any) -> str:
-    """A Figure as SVG for a page: text stays text, black becomes the page's own colour of text, light or dark."""
-    import matplotlib
-
-    text = io.StringIO()
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "tinygrad_edu"}):
-        figure.savefig(text, format="svg", transparent=True, metadata={"Date": None, "Creator": None, "Format": None})
-    drawn = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", text.getvalue(), flags=re.DOTALL)
-    drawn = re.sub(r'<svg [^>]*viewBox="([^"]*)"[^>]*>', r'<svg viewBox="\1">', drawn[drawn.index("<svg") :])
-    return drawn.replace("#000000", "currentColor").replace("xlink:href", "href")
-
-
-def png(figure: Any) -> bytes:
-    """A Figure as PNG."""
-    out = io.BytesIO()
-    figure.savefig(out, format="png", dpi=100)
-    return out.getvalue()
-
-
+# ---- small parts -------------------------------------------------------------------------------------------------
 def picture(width: str = "320px") -> Any:
     """A place for a picture that is at least so wide, if the window is."""
     return widgets.HTML(layout={"flex": f"1 1 {width}", "min_width": "0", "max_width": "640px"})
 
 
-def figure_html(figure: Any, alt: str) -> str:
-    """A Figure with what it says in words, for those who do not see it."""
-    return f'<figure role="img" aria-label="{html.escape(alt)}">{svg(figure)}</figure>'
-
-
-# ---- small parts -------------------------------------------------------------------------------------------------
 def readouts(values: Mapping[str, str]) -> str:
     """Names with their values, in a line that wraps."""
     items = (f'<span>{name} <b data-name="{name}">{html.escape(value)}</b></span>' for name, value in values.items())

@@ -8,6 +8,7 @@ import numpy as np
 
 from tinygrad_edu.lessons.downhill import FAR, HIGH, Ball, f
 from tinygrad_edu.plot.style import COLOURS
+from tinygrad_edu.widgets.pictures import wipe
 
 __all__ = ["curve", "heights"]
 
@@ -19,10 +20,10 @@ def curve(axes: Any, ball: Ball) -> None:
     """The curve with the ball, the tangent at it, and the path left behind; wider where the ball flies far.
 
     Args:
-        axes: matplotlib's, are cleared.
+        axes: matplotlib's, are wiped.
         ball: is only looked at.
     """
-    axes.clear()
+    wipe(axes)
     wide = max(HIGH, 1.1 * min(max(np.abs(np.nan_to_num(ball.path[-TAIL:], nan=FAR))), FAR))
     x = np.linspace(-wide, wide, int(100 * wide))
     axes.plot(x, f(x), color=INK, linewidth=1.3, alpha=0.6)
@@ -45,10 +46,10 @@ def heights(axes: Any, ball: Ball) -> None:
     """The loss, that is f(x), against steps.
 
     Args:
-        axes: matplotlib's, are cleared.
+        axes: matplotlib's, are wiped.
         ball: is only looked at.
     """
-    axes.clear()
+    wipe(axes)
     drawn = np.clip(np.nan_to_num(ball.heights, nan=f(FAR)), None, f(FAR))
     axes.plot(drawn, color=BLUE, linewidth=1.3, marker="o", ms=3, markeredgewidth=0)
     axes.plot(ball.steps, drawn[-1], "o", color=ORANGE, ms=8, markeredgecolor=INK, markeredgewidth=1)
