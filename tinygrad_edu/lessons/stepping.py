@@ -178,6 +178,12 @@ class Stepper:
         return floor(self.hidden) if self.learns_all else 0.0
 
     @property
+    def dead_units(self) -> int:
+        """How many hidden units are 0 for all 16 images: no gradient wakes them, and each raises the floor by 1/16."""
+        with np.errstate(all="ignore"):
+            return int((trace(self.model, images()).h <= 0).all(axis=0).sum())  # NaN is no silence
+
+    @property
     def images_right(self) -> int:
         """How many of the 16 images come out right as the weights are."""
         return images_right(self.model)

@@ -9,7 +9,7 @@ import numpy as np
 from tinygrad_edu.lessons.downhill import HIGH, LOW, OPTIMIZERS, RATES, SCHEDULES, STEPS, Ball
 from tinygrad_edu.plot.style import blank
 from tinygrad_edu.widgets import hill
-from tinygrad_edu.widgets.face import Runner, Widget, button, picture, readouts, row, widgets
+from tinygrad_edu.widgets.face import Runner, Widget, button, choice, picture, readouts, row, slider, widgets
 from tinygrad_edu.widgets.pictures import canvas, figure_html
 
 __all__ = ["Downhill"]
@@ -54,6 +54,7 @@ class Downhill(Widget):
         seed: int = 0,
     ) -> None:
         self.ball = Ball(start, lr, optimizer, momentum, schedule)
+        self._last = STEPS  # the step at which a run ends
         self._rng = np.random.default_rng(seed)
         self._figures = [canvas(), canvas()]
         self._runner = Runner(self._run_on, self._show_running)
@@ -72,34 +73,15 @@ class Downhill(Widget):
         self._show()
 
     def _make_controls(self) -> None:
-        ball, wide = self.ball, {"width": "auto", "flex": "1 1 300px", "max_width": "480px", "min_width": "0"}
-        style = {"description_width": "7em"}
-
-        def slider(label: str, value: float, least: float, most: float, step: float, digits: int) -> Any:
-            return widgets.FloatSlider(
-                value,
-                min=least,
-                max=most,
-                step=step,
-                description=label,
-                readout_format=f".{digits}f",
-                style=style,
-                layout=wide,
-            )
-
-        def choice(label: str, value: str, options: Any) -> Any:
-            return widgets.Dropdown(
-                options=list(options), value=value, description=label, style=style, layout={**wide, "flex": "1 1 220px"}
-            )
-
+        ball = self.ball
         self.step = button("Step", self._take_step, "one step against the slope")
         self.run = button("Run", self._toggle, f"up to {STEPS} steps, until the ball comes to rest")
         self.reset = button("Reset", self._back, "the ball back at its start")
         self.random = button("Random start", self._restart, "somewhere from −6 to 6")
-        self.lr = slider("learning rate", ball.lr, RATES[0], RATES[-1], 0.01, 2)
-        self.start = slider("start", ball.start, LOW, HIGH, 0.1, 1)
+        self.lr = slider("learning rate", ball.lr, RATES[0], RATES[-1], 0.01, ".2f")
+        self.start = slider("start", ball.start, LOW, HIGH, 0.1, ".1f")
         self.optimizer = choice("optimizer", ball.optimizer, OPTIMIZERS)
-        self.momentum = slider("momentum", ball.momentum, 0, 0.99, 0.01, 2)
+        self.momentum = slider("momentum", ball.momentum, 0, 0.99, 0.01, ".2f")
         self.schedule = choice("schedule", ball.schedule, SCHEDULES)
         self.lr.observe(self._change_rate, "value")
         for control in (self.start, self.optimizer, self.momentum, self.schedule):

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import base64
 import html
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from tinygrad_edu.extras import need
 from tinygrad_edu.widgets.pictures import png
 
-__all__ = ["Runner", "Widget", "button", "picture", "readouts", "row", "widgets"]
+__all__ = ["Runner", "Widget", "button", "choice", "picture", "readouts", "row", "slider", "widgets"]
 
 widgets = need("ipywidgets", "notebooks", "A widget")
 
@@ -120,6 +120,24 @@ def button(label: str, on_click: Callable[[], None], tooltip: str = "") -> Any:
     made = widgets.Button(description=label, tooltip=tooltip, layout={"width": "auto", "min_width": "5em"})
     made.on_click(lambda _: on_click())
     return made
+
+
+def slider(
+    label: str, value: float, least: float, most: float, step: float, digits: str, logarithmic: bool = False
+) -> Any:
+    """A slider; a logarithmic one goes from 10 to the power of least, to 10 to the power of most."""
+    kind = widgets.FloatLogSlider if logarithmic else widgets.FloatSlider
+    return kind(value, min=least, max=most, step=step, readout_format=digits, **_labelled(label, "300px"))
+
+
+def choice(label: str, value: Any, options: Iterable[Any]) -> Any:
+    """A list to choose one thing from."""
+    return widgets.Dropdown(options=list(options), value=value, **_labelled(label, "220px"))
+
+
+def _labelled(label: str, width: str) -> dict[str, Any]:
+    layout = {"width": "auto", "flex": f"1 1 {width}", "max_width": "480px", "min_width": "0"}
+    return {"description": label, "tooltip": label, "style": {"description_width": "7em"}, "layout": layout}
 
 
 def row(*children: Any) -> Any:

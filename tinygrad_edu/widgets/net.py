@@ -25,20 +25,24 @@ BIAS = -0.55  # where the node stands that is always 1
 
 
 def short(value: float) -> str:
-    """A number in at most seven characters.
+    """A number in at most six characters, or seven if it is far from 1.
 
     Example:
-        >>> short(-0.064695), short(0.5), short(123456.0), short(float("nan"))
-        ('−0.0647', '0.5', '1e+05', 'NaN')
+        >>> short(-0.064695), short(0.5), short(-1e-17), short(8.2e-5), short(-123456.0), short(float("nan"))
+        ('−0.065', '0.5', '0', '8e-5', '−1e5', 'NaN')
     """
-    if not np.isfinite(value):
-        return "NaN" if np.isnan(value) else "∞" if value > 0 else "−∞"
-    digits = f"{value:.3f}" if 0.1 <= abs(value) < 1 else f"{value:.3g}" if 1e-3 <= abs(value) < 1e3 else f"{value:.0e}"
-    if abs(value) < 1e-12:
+    size = abs(value)
+    if not np.isfinite(size):
+        text = "NaN" if np.isnan(size) else "∞"
+    elif size < 1e-12:
         return "0"
-    if "e" not in digits and "." in digits:
-        digits = digits.rstrip("0").rstrip(".")
-    return digits.replace("-", "−", 1) if value < 0 else digits
+    elif 1e-3 <= size < 1e3:
+        text = f"{size:.3f}" if size < 1 else f"{size:.3g}"
+        text = text.rstrip("0").rstrip(".") if "." in text else text
+    else:
+        digit, _, power = f"{size:.0e}".partition("e")
+        text = f"{digit}e{int(power)}"
+    return "−" * (value < 0) + text
 
 
 def weights(axes: Any, stepper: Stepper) -> None:
@@ -104,6 +108,7 @@ def losses(axes: Any, stepper: Stepper) -> None:
             "floor 1/16", (0.99, stepper.floor), xycoords=("axes fraction", "data"), ha="right", va="bottom", color=INK
         )
     axes.set_ylim(low / 2, high * 2)
+    axes.yaxis.get_major_locator().set_params(subs=(1, 2, 5), numticks=6)
     axes.yaxis.set_major_formatter("{x:g}")  # powers of ten, as they are by default, take long to set
     axes.yaxis.set_minor_formatter("")
     axes.xaxis.get_major_locator().set_params(integer=True)
@@ -187,4 +192,6 @@ def _names(axes: Any, names: tuple[tuple[float, str], ...]) -> None:
         axes.annotate(name, (x, 4.05), ha="center", va="center", fontsize=9, color=INK)
     key = (("—", "positive", POSITIVE), ("- -", "negative", NEGATIVE), ("···", "zero", INK))
     for i, (mark, word, colour) in enumerate(key):
-        axes.annotate(f"{mark} {word}", (1.22 + 0.5 * i, -0.9), ha="left", va="bottom", fontsize=8, color=colour)
+        x = 1.2 + 0.52 * i
+        axes.annotate(mark, (x, -0.9), ha="right", va="bottom", fontsize=9, weight="bold", color=colour)
+        axes.annotate(word, (x + 0.04, -0.9), ha="left", va="bottom", fontsize=9, color=INK)

@@ -13,7 +13,7 @@ from tinygrad_edu.lessons.flip import IMAGE, images
 from tinygrad_edu.lessons.stepping import STAGES, Stepper
 from tinygrad_edu.plot.style import blank
 from tinygrad_edu.widgets import net
-from tinygrad_edu.widgets.face import Runner, Widget, button, picture, readouts, row, widgets
+from tinygrad_edu.widgets.face import Runner, Widget, button, choice, picture, readouts, row, slider, widgets
 from tinygrad_edu.widgets.pictures import canvas, figure_html
 
 __all__ = ["Playground"]
@@ -90,12 +90,6 @@ class Playground(Widget):
         self.random = button("Random weights", lambda: self._begin(self.hidden.value, next(self._seeds)))
 
     def _make_choices(self) -> None:
-        wide = {"width": "auto", "flex": "1 1 220px", "max_width": "360px", "min_width": "0"}
-        style = {"description_width": "7em"}
-
-        def choice(label: str, value: Any, options: Any) -> Any:
-            return widgets.Dropdown(options=options, value=value, description=label, style=style, layout=wide)
-
         self.pixels = [button("", functools.partial(self._flip, i), f"pixel {i}: press to change it") for i in range(4)]
         for pixel in self.pixels:
             pixel.add_class("pixel")
@@ -105,10 +99,7 @@ class Playground(Widget):
         self.image = choice("image", _number(IMAGE), numbered)
         self.learns = choice("learn from", False, [("this image", False), ("all 16 images", True)])
         self.hidden = choice("hidden units", self.stepper.hidden, [3, 4])
-        self.lr = widgets.FloatLogSlider(
-            self.stepper.lr, min=-3, max=1, step=0.1, description="learning rate", style=style, readout_format=".3g"
-        )
-        self.lr.layout = {**wide, "flex": "1 1 300px", "max_width": "480px"}
+        self.lr = slider("learning rate", self.stepper.lr, -3, 1, 0.1, ".3g", logarithmic=True)
         self.image.observe(lambda _: self._look(), "value")
         self.learns.observe(lambda _: self._learn(), "value")
         self.hidden.observe(lambda _: self._resize(), "value")
@@ -127,7 +118,7 @@ class Playground(Widget):
             self._runner.start()
 
     def _train_on(self) -> bool:
-        goes_on = self.stepper.train(1 + self.stepper.updates // 20)
+        goes_on = self.stepper.train(1 + self.stepper.updates // 5)
         self._show()
         return goes_on
 
@@ -168,9 +159,11 @@ class Playground(Widget):
             "step": str(stepper.updates),
             "loss": "not known yet" if stepper.loss is None else f"{stepper.loss:.7f}",
             "images right": f"{stepper.images_right} of 16",
-            "weights": "the lesson's" if stepper.seed is None else f"random, seed {stepper.seed}",
+            "weights": "of the lesson" if stepper.seed is None else f"random, seed {stepper.seed}",
         }
-        return seen | ({"floor": f"{stepper.floor:.4f}"} if stepper.floor else {})
+        if stepper.learns_all:
+            seen |= {"floor": f"{stepper.floor:.4f}", "dead units": str(stepper.dead_units)}
+        return seen
 
     def _show(self) -> None:
         stepper = self.stepper
@@ -182,8 +175,8 @@ class Playground(Widget):
             draw(figure.axes[0], stepper)
             place.value = figure_html(figure, alt)
         self._table.value = tables(stepper)
-        says = SAYS[STAGES[stepper.stage]]
-        self._said.value = f"{readouts(self._readouts())}<p>{says}</p>"  # last: its pictures are there already
+        # Last, so that whoever waits for a figure sees its picture.
+        self._said.value = f"{readouts(self._readouts())}<p>{says(stepper)}</p>"
 
     def still(self) -> Any:
         figure = blank(3, height=3.6)
@@ -195,6 +188,15 @@ class Playground(Widget):
         stepper = self.stepper
         loss = "" if stepper.loss is None else f", loss {stepper.loss:.6f}"
         return f"Playground({stepper.hidden} hidden units, step {stepper.updates}{loss})"
+
+
+def says(stepper: Stepper) -> str:
+    """What the stage is about, in a sentence or two."""
+    if not np.isfinite(stepper.losses).all():
+        return "The loss has blown up: the steps were too large. Take a smaller learning rate, and press Reset."
+    stage = SAYS[STAGES[stepper.stage]]
+    averages = stepper.learns_all and stage.startswith("Backward")
+    return stage + " Of 16 images, gradients are the averages." * averages
 
 
 def tables(stepper: Stepper) -> str:
