@@ -31,6 +31,7 @@ __all__ = [
     "brightness",
     "characters",
     "checking",
+    "constants",
     "curves",
     "digits",
     "downhill",
@@ -267,16 +268,35 @@ def losses(_: None = None) -> Any:
     return figure
 
 
+def constants(best: Mapping[str, float], values: Sequence[float] = losses_lesson.HOURS) -> Any:
+    """What one prediction for all the values costs, loss by loss, as a multiple of the least that it can cost."""
+    figure, (axes,) = _panels(1)
+    figure.set_size_inches(7, 4.4)
+    guesses = np.linspace(min(values), max(values), 300)
+    for i, (name, constant) in enumerate(best.items()):
+        lowest = losses_lesson.cost(name, constant, values)
+        costs = [losses_lesson.cost(name, guess, values) / lowest for guess in guesses]
+        colour, dashes, marker = style(i)
+        axes.plot(guesses, costs, color=colour, linestyle=dashes, linewidth=1.8)
+        label = f"{name}, lowest at {constant:.2f}"
+        axes.plot(constant, 1, marker, color=colour, linestyle=dashes, linewidth=1.8, ms=8, label=label)
+    axes.plot(values, np.full(len(values), 0.8), "|", color="0.4", ms=14, markeredgewidth=1.5, label="the values")
+    axes.set(title="One prediction for all", xlabel="prediction", ylabel="mean loss, in units of the lowest")
+    axes.grid(alpha=0.25)
+    axes.legend(framealpha=0.85, edgecolor="none", handlelength=3.5)
+    return figure
+
+
 def curves(found: Sequence[Curve]) -> Any:
-    """Four runs, each with its diagnosis."""
-    figure, panels = _panels(4)
-    for axes, curve in zip(panels, found):
+    """Four runs, two by two, each with its diagnosis."""
+    figure = blank(2, rows=2, height=3.6)
+    for axes, curve in zip(figure.subplots(2, 2).flat, found):
         lines = {
             name: (range(len(values)), values)
             for name, values in (("training", curve.losses), ("validation", curve.validation))
         }
         _lines(axes, lines, title=f"{curve.title}\n{curve.diagnosis.verdict}", xlabel="epoch", ylabel="loss")
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(0, 1.1 * float(np.nanmax([*curve.losses, *curve.validation])))
     return figure
 
 
