@@ -28,6 +28,7 @@ FIGURES = {
     "losses": ["0.0513", "2.9957", "58 times"],
     "curves": ["2 → 0.1 → 5 → 20", "too small", "too large", "reasonable", "overfitting"],
     "guessing": ["50, 60, 70", "50, 100, 50, 100", "∞"],
+    "compiled": ["nothing yet", "what nothing depends on", "eager", "by hand", "microseconds"],
     "checking": ["forward", "central", "Richardson", "complex step", "wrong", "right"],
 }
 
