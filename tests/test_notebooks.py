@@ -16,7 +16,7 @@ pytest.importorskip("nbmake", reason="notebooks need the extra dev: pip install 
 import nbformat
 from nbformat import v4
 
-from tests.notebooks import METADATA, NOTEBOOKS, NUMBER, VARY, WIDGET, clean, code_cells, differences, run, texts
+from tests.notebooks import METADATA, NOTEBOOKS, NUMBER, VARY, WIDGET, clean, code_cells, differences, run, store, texts
 
 PNG = "iVBORw0KGgo="
 SOLUTION = re.compile(r"<details><summary>Solution</summary>\n\n(.*?)\n\n</details>", re.DOTALL)
@@ -76,8 +76,7 @@ def test_exercises_have_solutions_that_are_right(path):
 def test_it_asks_every_exercise_of_its_lesson(path):
     """Each as a markdown cell with the question, a cell to answer in, and a markdown cell with the solution."""
     cells = read(path).cells
-    lesson = next(lesson for lesson in CONTENTS if f"{lesson.notebook}".zfill(2) == path.stem[:2])
-    assert path.stem[3:] == lesson.name
+    lesson = next(lesson for lesson in CONTENTS if lesson.name == path.stem[3:])
     places = [k for k, cell in enumerate(cells) if EXERCISE.search(cell.source)]
     assert [EXERCISE.search(cells[k].source)[1] for k in places] == [e.name for e in lessons.exercises(lesson.name)]
     for k, exercise in zip(places, lessons.exercises(lesson.name)):
@@ -106,8 +105,12 @@ def graded(solution):
     return seen[0]
 
 
+def test_every_lesson_that_names_a_notebook_has_it():
+    named = [f"{lesson.notebook:02}_{lesson.name}" for lesson in CONTENTS if lesson.notebook is not None]
+    assert [path.stem for path in NOTEBOOKS] == named
+
+
 def test_all_of_them_are_small_enough_for_a_repository():
-    assert NOTEBOOKS
     assert sum(path.stat().st_size for path in NOTEBOOKS) < 5e6
 
 
@@ -147,6 +150,7 @@ def value(**data):
         (cell(value(**{"image_svg+xml": "<svg/>"})), cell(value(image_png=PNG))),
         (cell(printed("2 ms"), tags=[VARY]), cell(printed("2 s"), tags=[VARY])),
         (cell(printed("2 ms"), tags=[VARY]), cell(printed("2 ms, 3 ms"), tags=[VARY])),
+        (cell(printed("a"), value(image_png=PNG), printed("b")), cell(printed("ab"), value(image_png=PNG))),
         (cell(source="1"), cell(source="2")),
         (cell(v4.new_output("error", ename="E", evalue="a")), cell(v4.new_output("error", ename="E", evalue="b"))),
     ],
@@ -162,7 +166,7 @@ def test_the_comparer_sees_a_planted_difference(stored, fresh):
         (cell(printed("took 1.5 ms,  26 ×"), tags=[VARY]), cell(printed("took 12 ms, 3e-05 ×"), tags=[VARY])),
         (cell(printed("a"), printed("b")), cell(printed("ab"))),
         (cell(value(image_png=PNG, text_plain="<Figure size 1 x 1>")), cell(value(image_png="iVBORw0KGgp="))),
-        (cell(value(**{WIDGET: {"model_id": "1"}, "text_plain": "Box()"})), cell()),
+        (cell(value(**{WIDGET: {"model_id": "1"}, "text_plain": "Box()"})), cell(value(text_plain="Box()"))),
     ],
 )
 def test_the_comparer_overlooks_what_may_differ(stored, fresh):
@@ -175,6 +179,18 @@ def test_a_stored_output_that_a_run_does_not_give_is_found(tmp_path):
     assert differences(read(path), run(path)) == [
         "code cell 1: stored ['text/plain: 5'], a fresh run gives ['text/plain: 4']"
     ]
+
+
+def test_storing_twice_changes_nothing_and_storing_repairs(tmp_path):
+    path = tmp_path / "planted.ipynb"
+    timed = cell(printed("took 0 ms\n"), tags=[VARY], source="import time\nprint('took', time.time_ns(), 'ms')")
+    nbformat.write(notebook(timed, cell(value(text_plain="5"), source="2 + 2")), path)
+    store(path)
+    stored = path.read_text(encoding="utf-8")
+    assert "took 0 ms" in stored
+    assert code_cells(read(path))[1].outputs[0].data["text/plain"] == "4"
+    store(path)
+    assert path.read_text(encoding="utf-8") == stored
 
 
 def test_a_cell_that_fails_is_told(tmp_path):

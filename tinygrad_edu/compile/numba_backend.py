@@ -13,10 +13,12 @@ from typing import Any
 import numpy as np
 
 from tinygrad_edu.compile.buffers import reduction_of
+from tinygrad_edu.compile.literals import dtype_text, offset, plain_number
+from tinygrad_edu.compile.methods import Method
 from tinygrad_edu.compile.optimize import ufunc_of
 from tinygrad_edu.compile.program import Call, Value
-from tinygrad_edu.compile.source import Source, dtype_text, offset, plain_number
-from tinygrad_edu.compile.symbol import Method, owner_of
+from tinygrad_edu.compile.source import Source
+from tinygrad_edu.compile.symbol import owner_of
 from tinygrad_edu.extras import need
 from tinygrad_edu.rules.table import name_of
 
@@ -80,8 +82,6 @@ class NumbaSource(Source):
     def _into(self, call: Call, out: str) -> str:
         if (ufunc := ufunc_of(call)) is not None:
             return f"{self._alias(name_of(ufunc))}({self._operands(call.args[: ufunc.nin])}, {out})"
-        if isinstance(call.function, Method) and call.function.name in ("astype", "copy"):
-            return f"{out}[...] = {self._text(call.args[0])}"
         fold, x = FOLDS.get(reduction_of(call)), call.args[0]
         if fold:
             axis = call.args[1] if len(call.args) > 1 else call.kwargs.get("axis")
@@ -92,6 +92,9 @@ class NumbaSource(Source):
                 axis %= x.sample.ndim
             return f"{out}[...] = {fold}({self._text(x)}, {axis!r}).reshape({call.results[0].sample.shape})"
         return super()._into(call, out)
+
+    def _dot(self, left: str, right: str, out: str) -> str:
+        return f"np.dot({left}, {right}, {out})"
 
     def _write(self, call: Call) -> str:
         ufunc = call.function

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_edu.compile.methods import Attribute, Draw, Method
 from tinygrad_edu.compile.program import Call, Memory, Program, Value
-from tinygrad_edu.compile.symbol import Attribute, Draw, Method
 from tinygrad_edu.rules.checks import refuse
 
 __all__ = ["ELEMENTWISE", "PASSES", "is_view", "optimized", "ufunc_of", "written"]

@@ -10,6 +10,7 @@ import dis
 import functools
 import sys
 import types
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -23,7 +24,7 @@ from tinygrad_edu.optim.optimizer import Optimizer
 from tinygrad_edu.tensor import Tensor
 from tinygrad_edu.vector import Run
 
-__all__ = ["Holder", "Scene"]
+__all__ = ["MISSING", "PLAIN", "Holder", "Scene", "exact"]
 
 LIBRARIES = frozenset(sys.stdlib_module_names) | {"numpy", "tinygrad_edu", "__future__"}
 PLAIN = (int, float, complex, str, bytes, type(None), np.dtype, np.generic, type(Ellipsis), slice, range)
@@ -43,8 +44,10 @@ class Holder:
     def now(self) -> dict[Any, Any]:
         """What is in the places."""
         owner, kind = self.owner, self.kind
-        if kind == "list":
+        if kind in ("list", "set"):
             return dict(enumerate(owner))
+        if kind == "class":
+            return {name: member for name, member in vars(owner).items() if name[:2] != "__" or name == "__call__"}
         if kind == "cell":
             try:
                 return {0: owner.cell_contents}
@@ -58,7 +61,17 @@ class Holder:
     def put(self, items: dict[Any, Any]) -> None:
         """Put these things in the places, and nothing else."""
         owner, kind = self.owner, self.kind
-        if kind == "list":
+        if kind == "set":
+            if owner != set(items.values()):
+                owner.clear()
+                owner.update(items.values())
+        elif kind == "class":
+            for key in self.now().keys() - items.keys():
+                delattr(owner, key)
+            for key, value in items.items():
+                if vars(owner).get(key, MISSING) is not value:
+                    setattr(owner, key, value)
+        elif kind == "list":
             if [*map(id, owner)] != [*map(id, items.values())]:
                 owner.clear()
                 owner.extend(items.values())
@@ -82,7 +95,7 @@ class Holder:
         """How a place is called in a message."""
         if self.kind == "cell":
             return self.path
-        if self.kind in ("list", "dict") and not (self.kind == "dict" and self.keys is not None):
+        if self.kind in ("list", "set", "dict") and not (self.kind == "dict" and self.keys is not None):
             return f"{self.path}[{key!r}]"
         return f"{self.path}.{key}" if self.path else str(key)
 
@@ -112,8 +125,6 @@ class Scene:
         if isinstance(value, PLAIN):
             self.plain.append((path, value))
             return
-        if isinstance(value, type):
-            return
         if id(value) in self._seen:
             return
         self._seen[id(value)] = value
@@ -130,43 +141,52 @@ class Scene:
             self._hold(value, path, "list")
         elif isinstance(value, dict):
             self._hold(value, path, "dict")
-        elif isinstance(value, tuple | set | frozenset):
+        elif isinstance(value, set):
+            self._hold(value, path, "set")
+        elif isinstance(value, tuple | frozenset):
             for i, item in enumerate(value):
                 self._ahead.append((f"{path}[{i}]", item))
         else:
             self._visit_thing(path, value)
 
     def _visit_thing(self, path: str, value: Any) -> None:
-        if isinstance(value, types.FunctionType):
+        if isinstance(value, type):
+            self._visit_class(value)
+        elif isinstance(value, types.FunctionType):
             self._visit_function(path, value)
+        elif isinstance(value, classmethod | staticmethod):
+            self._ahead.append((path, value.__func__))
+        elif isinstance(value, property):
+            self._ahead.append((path, value.fget))
+        elif isinstance(value, functools.cached_property):
+            self._ahead.append((path, value.func))
+        elif isinstance(value, weakref.ref):
+            self._ahead.append((path, value()))
         elif isinstance(value, types.MethodType):
             self._ahead += [(path.rpartition(".")[0], value.__self__), (path, value.__func__)]
         elif isinstance(value, functools.partial):
             self._ahead += [(path, value.func), (path, value.args), (path, value.keywords)]
         elif isinstance(value, Run):
             self._hold(value, path, "slots", Run.__slots__)
-        elif _slots(value) and not _is_foreign(value):
-            self._hold(value, path, "slots", _slots(value))
-        elif hasattr(value, "__dict__") and not _is_foreign(value):
+        elif hasattr(type(value), "__refers_to__"):  # another compiled step: what it does is what its function does
+            self._ahead += value.__refers_to__()
+        elif not _is_foreign(value):
             if isinstance(value, Module):
                 self.modules.append(value)
                 self.plain.append((f"{path}.training", value.training))
-            self._hold(value, path, "object")
+            if slots := _slots(value):
+                self._hold(value, path, "slots", slots)
+            if hasattr(value, "__dict__"):
+                self._hold(value, path, "object")
             if wrapped := getattr(value, "__wrapped__", None):
                 self._ahead.append((path, wrapped))
-            for kind in type(value).__mro__:
-                if not _is_library(kind.__module__):
-                    self._visit_class(path, kind)
+            self._ahead.append((path, type(value)))
 
-    def _visit_class(self, path: str, kind: type) -> None:
-        if id(kind) in self._seen:
-            return
-        self._seen[id(kind)] = kind
-        for name, member in vars(kind).items():
-            if isinstance(member, types.FunctionType):
-                self._ahead.append((name, member))
-            elif not name.startswith("__") and not callable(member) and not hasattr(type(member), "__get__"):
-                self._ahead.append((f"{kind.__name__}.{name}", member))
+    def _visit_class(self, kind: type) -> None:
+        for own in kind.__mro__:
+            if not _is_library(own.__module__) and (own is kind or id(own) not in self._seen):
+                self._seen[id(own)] = own
+                self._hold(own, own.__name__, "class")
 
     def _visit_function(self, path: str, function: Any) -> None:
         names = function.__code__.co_freevars
@@ -174,12 +194,19 @@ class Scene:
             self._hold(cell, name, "cell")
         for name, default in (function.__kwdefaults__ or {}).items():
             self._ahead.append((name, default))
-        for default in function.__defaults__ or ():
-            self._ahead.append((path, default))
+        defaults = function.__defaults__ or ()
+        code = function.__code__
+        self._ahead += zip(code.co_varnames[code.co_argcount - len(defaults) :], defaults)
+        if vars(function):
+            self._hold(function, path, "object")
         if wrapped := getattr(function, "__wrapped__", None):
             self._ahead.append((path, wrapped))
-        if not _is_library(function.__module__) or function.__code__.co_filename.startswith("<"):
-            self._visit_names(function.__globals__, *_loaded(function.__code__))
+        if not _is_library(function.__module__) or code.co_filename.startswith("<"):
+            used, attributes, imported = _loaded(code)
+            self._visit_names(function.__globals__, used, attributes)
+            for name in sorted(imported & sys.modules.keys()):
+                if not _is_library(name):
+                    self._visit_names(vars(sys.modules[name]), attributes, attributes)
 
     def _visit_names(self, names: dict[str, Any], globals_used: set[str], attributes: set[str]) -> None:
         found = {name for name in globals_used if name in names and not name.startswith("__")}
@@ -222,15 +249,15 @@ class Scene:
         """Equal for two scenes if a program traced in one is right in the other."""
         return (
             # A learning rate that is a number is read from an array, as the step itself does.
-            tuple((path, type(v), v) for path, v in self.plain if not path.endswith("._everything['lr']")),
+            tuple((path, *exact(v)) for path, v in self.plain if not path.endswith("._everything['lr']")),
             tuple((path, id(value), value.shape, value.strides, value.dtype) for path, value in self.arrays.values()),
             tuple((path, id(value)) for path, value in (*self.tensors.values(), *self.generators.values())),
             tuple((leaf.grad is None, leaf.used) for leaf in self.leaves),
             tuple(id(thing) for thing in self._seen.values() if callable(thing)),
         )
 
-    def watched(self) -> Iterator[tuple[Holder, Any, Any]]:
-        """(holder, key, value): the places to look at before each step. One that differs asks for a closer look.
+    def watched(self) -> Iterator[Holder]:
+        """What to look at before each step. A place that differs asks for a closer look.
 
         Of optimizers only what can change alone; their settings are for the caller to look at, group by group.
         """
@@ -243,8 +270,7 @@ class Scene:
                 continue
             if any(owner is inner for inner in quiet):
                 continue
-            for key, value in holder.before.items():
-                yield holder, key, value
+            yield holder
 
     def _settings(self) -> list[Any]:
         """Containers inside optimizers that change only together with others that are watched."""
@@ -288,16 +314,24 @@ def _same(a: Any, b: Any) -> bool:
     return type(a) is type(b) and isinstance(a, PLAIN) and bool(a == b)
 
 
+def exact(value: Any) -> tuple[Any, Any]:
+    """What tells a plain value from others as arithmetic does: 0.0 from -0.0 and from 0, but not NaN from NaN."""
+    return type(value), repr(value) if isinstance(value, float | complex | np.generic) else value
+
+
 def _is_library(module: Any) -> bool:
     return str(module or "builtins").partition(".")[0] in LIBRARIES
 
 
 def _slots(value: Any) -> list[str]:
-    """The slots of an object that has nothing else."""
-    if hasattr(value, "__dict__"):
-        return []
-    slots = [getattr(kind, "__slots__", ()) for kind in type(value).__mro__]
-    return [name for names in slots for name in ([names] if isinstance(names, str) else names) if name[:2] != "__"]
+    """The names of an object's slots, as attributes."""
+    found = []
+    for kind in type(value).__mro__:
+        names = vars(kind).get("__slots__", ())
+        for name in [names] if isinstance(names, str) else names:
+            if not name.endswith("__"):
+                found.append(f"_{kind.__name__.lstrip('_')}{name}" if name.startswith("__") else name)
+    return found
 
 
 def _is_foreign(value: Any) -> bool:
@@ -308,17 +342,20 @@ def _is_foreign(value: Any) -> bool:
     return isinstance(value, types.ModuleType) or top == "numpy" or top in sys.stdlib_module_names
 
 
-def _loaded(code: types.CodeType) -> tuple[set[str], set[str]]:
-    """The globals that code uses, functions inside it too, and the attributes that it asks for."""
-    loaded, attributes = set(), set()
+def _loaded(code: types.CodeType) -> tuple[set[str], set[str], set[str]]:
+    """The globals that code uses, functions inside it too; the attributes that it asks for; what it imports."""
+    loaded, attributes, imported = set(), set(), set()
     for instruction in dis.get_instructions(code):
         if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
             loaded.add(instruction.argval)
-        elif instruction.opname in ("LOAD_ATTR", "LOAD_METHOD"):
+        elif instruction.opname in ("LOAD_ATTR", "LOAD_METHOD", "IMPORT_FROM"):
             attributes.add(instruction.argval)
+        elif instruction.opname == "IMPORT_NAME":
+            imported.add(instruction.argval)
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
-            inner, asked = _loaded(constant)
+            inner, asked, brought = _loaded(constant)
             loaded |= inner
             attributes |= asked
-    return loaded, attributes
+            imported |= brought
+    return loaded, attributes, imported

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import re
@@ -17,11 +18,11 @@ from tinygrad_edu.compile.buffers import allocated
 from tinygrad_edu.compile.numba_backend import NumbaSource
 from tinygrad_edu.compile.optimize import optimized
 from tinygrad_edu.compile.program import CompileError
-from tinygrad_edu.compile.scene import PLAIN, Holder, Scene
+from tinygrad_edu.compile.scene import PLAIN, Holder, Scene, exact
 from tinygrad_edu.compile.source import Source
-from tinygrad_edu.compile.tracing import Trace, Unsettled, is_array, trace
+from tinygrad_edu.compile.tracing import Trace, Unsettled, is_array, trace, tracing
 from tinygrad_edu.pytree import flatten
-from tinygrad_edu.recording import recording
+from tinygrad_edu.recording import no_grad, recording
 from tinygrad_edu.tensor import Tensor
 from tinygrad_edu.vector import Run
 
@@ -64,6 +65,9 @@ class Compiled:
             instance.__dict__[name] = bound
         return bound
 
+    def __refers_to__(self) -> list[tuple[str, Any]]:
+        return self._roots
+
     # ---- what a reader wants to see ------------------------------------------------------------------------------
     @property
     def source(self) -> str:
@@ -97,6 +101,9 @@ class Compiled:
     # ---- finding the right program -------------------------------------------------------------------------------
     def _look(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """One of the other programs, or the same after a closer look, or a new one."""
+        if tracing.on:  # inside another compiled step: it becomes a part of that one
+            with no_grad() if self.kind == "inference" else contextlib.nullcontext():
+                return self.function(*args, **kwargs)
         if not kwargs:
             for ready in self._programs[1:]:
                 result = ready.fast(*args)
@@ -198,8 +205,8 @@ class _Ready:
             for name, value in group.items():
                 if name != "params" and (name != "lr" or group.has_schedule):  # a number is read from its array
                     look.check(f"{{}}._everything[{name!r}] is {{}}", group, value)
-        for holder, key, value in scene.watched():
-            look.place(holder, key, value)
+        for holder in scene.watched():
+            look.holder(holder)
         for module in scene.modules:
             if "training" not in vars(module):
                 look.check("{}.training is {}", module, module.training)
@@ -243,10 +250,22 @@ class _Look:
             self.conditions += [f"{x}._data.strides == {arg.data.strides}"]
         elif isinstance(arg, np.generic):
             self.conditions += [f"type({x}) is {self.name(type(arg))}"]
+        elif isinstance(arg, float | complex) and (arg == 0 or arg != arg):  # 0.0 is not -0.0, but NaN is NaN
+            self.conditions += [f"type({x}) is {self.name(type(arg))}", f"repr({x}) == {repr(arg)!r}"]
         elif isinstance(arg, PLAIN):
             self.conditions += [f"type({x}) is {self.name(type(arg))}", f"{x} == {self.name(arg)}"]
         else:
             self.conditions += [f"{x} is {self.name(arg)}"]
+
+    def holder(self, holder: Holder) -> None:
+        if holder.kind == "set":
+            self.check("{} == {}", holder.owner, frozenset(holder.before.values()))
+            return
+        if holder.kind not in ("cell", "slots") and holder.keys is None:
+            places = vars(holder.owner) if holder.kind in ("object", "class") else holder.owner
+            self.check(f"len({{}}) == {len(places)}", places)
+        for key, value in holder.before.items():
+            self.place(holder, key, value)
 
     def place(self, holder: Holder, key: Any, value: Any) -> None:
         owner = holder.owner
@@ -262,9 +281,7 @@ class _Look:
                 return
             self.check(f"{{}}.{key} is {{}}", owner, value)
         else:
-            places = vars(owner) if holder.kind == "object" else owner
-            if holder.keys is None:
-                self.check(f"len({{}}) == {len(places)}", places)
+            places = vars(owner) if holder.kind in ("object", "class") else owner
             self.check(
                 f"{{}}[{key!r}] is {{}}" if isinstance(key, str | int) else "{}[{}] is {}",
                 places,
@@ -329,7 +346,7 @@ def _kinds(flat: list[Any]) -> tuple[Any, ...]:
             layout = (array.shape, array.dtype, array.strides) if isinstance(array, np.ndarray) else array.dtype
             kinds.append((type(arg), layout, getattr(arg, "requires_grad", False)))
         else:
-            kinds.append((type(arg), arg if isinstance(arg, PLAIN) else id(arg)))
+            kinds.append(exact(arg) if isinstance(arg, PLAIN) else (type(arg), id(arg)))
     return tuple(kinds)
 
 

@@ -6,28 +6,23 @@ and views are NumPy's own, and nothing has to be guessed.
 
 from __future__ import annotations
 
-import functools
 import inspect
-import linecache
 import operator
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
 
-from tinygrad_edu.backward import backward
+from tinygrad_edu.compile.methods import Attribute, Draw, Method, named
 from tinygrad_edu.compile.program import Call, CompileError, Memory, Value
-from tinygrad_edu.optim.optimizer import Optimizer
+from tinygrad_edu.compile.where import is_users, where
 from tinygrad_edu.rules.checks import refuse
 from tinygrad_edu.rules.table import name_of
 from tinygrad_edu.tensor import Tensor
 
-__all__ = ["Attribute", "Draw", "Method", "Symbol", "Tape", "TracedGenerator", "owner_of", "traced_generator", "where"]
+__all__ = ["Symbol", "Tape", "TracedGenerator", "owner_of", "traced_generator"]
 
-HERE = Path(__file__).parent.parent
-NUMPY = Path(np.__file__).parent
 # These ask about shapes and dtypes, which a program is made for.
 ABOUT = {np.shape, np.ndim, np.size, np.result_type, np.iscomplexobj, np.isrealobj, np.can_cast, np.may_share_memory}
 # The shape of their result depends on values.
@@ -38,35 +33,6 @@ METHODS = {
     *("diagonal", "dot", "flatten", "max", "mean", "min", "prod", "ravel", "repeat", "reshape", "round", "std", "sum"),
     *("squeeze", "swapaxes", "take", "trace", "transpose", "var", "view"),
 }
-
-
-class Method:
-    """A method of arrays as a function: Method("astype")(x, dtype)."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def __call__(self, x: Any, *args: Any, **kwargs: Any) -> Any:
-        return getattr(x, self.name)(*args, **kwargs)
-
-
-class Attribute(Method):
-    """An attribute of arrays as a function: Attribute("T")(x)."""
-
-    def __call__(self, x: Any) -> Any:
-        return getattr(x, self.name)
-
-
-class Draw(Method):
-    """A draw from a random generator."""
-
-
-_named: dict[tuple[type, str], Any] = {}
-
-
-def named(kind: type, name: str) -> Any:
-    """One object for each method, so that equal calls are seen to be equal."""
-    return _named.setdefault((kind, name), kind(name))
 
 
 class Tape:
@@ -80,6 +46,7 @@ class Tape:
         self.standing: dict[int, Symbol] = {}  # id of a state's array → its symbol, for one met by another way
         self.ambient: dict[str, Any] = {**np.geterr()}
         self.notes: list[str] = []  # primitives that are being written down
+        self.refusal: CompileError | None = None  # the first, in case the step catches it and goes on
 
     def known(self, sample: Any, kind: str, name: str = "", bound: Any = None) -> Symbol:
         """A symbol for what comes from outside."""
@@ -98,10 +65,11 @@ class Tape:
         args = tuple(self.standing.get(id(arg), arg) for arg in args)
         kwargs = {name: self.standing.get(id(value), value) for name, value in kwargs.items()}
         if target is not None and not isinstance(target, Symbol):
-            raise CompileError(
+            self.refuse(
                 f"{place.text}\nThis writes a traced value into an array that the step was not seen to refer to, so a "
-                "compiled step would never write to it again. Keep the array in the model, or name its owner: "
-                "tg.compile(step, state=[...])."
+                "compiled step would never write to it again. If the step makes the array, make it like a traced one, "
+                "np.zeros_like(x), or of its parts, np.stack([...]). Otherwise keep it in the model, or name its "
+                "owner: tg.compile(step, state=[...])."
             )
         plain_args, plain_kwargs = _sampled(args), {name: _sampled(value) for name, value in kwargs.items()}
         out = function(*plain_args, **plain_kwargs)
@@ -123,14 +91,19 @@ class Tape:
             return None
         if isinstance(out, tuple | list):
             call.several = True
-            symbols = [Symbol(self, Value(item, self._memory(item, plain_args))) for item in out]
+            symbols = [Symbol(self, Value(item, self._memory(item))) for item in out]
             call.results = tuple(symbol.value for symbol in symbols)
             return type(out)(*symbols) if hasattr(out, "_fields") else type(out)(symbols)
-        result = Symbol(self, Value(out, self._memory(out, plain_args)))
+        result = Symbol(self, Value(out, self._memory(out)))
         call.results = (result.value,)
         return result
 
-    def _memory(self, out: Any, args: Any) -> Memory | None:
+    def refuse(self, message: str) -> NoReturn:
+        """Stop tracing, for good: a step that catches the error has taken a way that its data did not choose."""
+        self.refusal = self.refusal or CompileError(message)
+        raise CompileError(message)
+
+    def _memory(self, out: Any) -> Memory | None:
         if not isinstance(out, np.ndarray):
             return None
         owner = owner_of(out)
@@ -151,57 +124,17 @@ class Tape:
             items = [self._valued(item) for item in tree]
             return type(tree)(*items) if hasattr(tree, "_fields") else type(tree)(items)
         if isinstance(tree, slice):
-            return slice(*(self._valued(part) for part in (tree.start, tree.stop, tree.step)))
+            return slice(*map(self._valued, _bounds(tree)))
         return tree
-
-
-class _Where:
-    """Where a call comes from: the user's line, the section of the step, and what the engine is doing."""
-
-    def __init__(self, section: str, note: str, frame: Any) -> None:
-        self.section = section
-        self.note = note
-        self.frame = frame
-
-    @property
-    def text(self) -> str:
-        if self.frame is None:
-            return ""
-        name, number = self.frame
-        return f'File "{name}", line {number}: {linecache.getline(name, number).strip()}'
-
-
-def where() -> _Where:
-    """Where the engine, or the step itself, is calling from."""
-    section, note = "forward", ""
-    frame: Any = sys._getframe(2)
-    while frame is not None:
-        code = frame.f_code
-        if code is backward.__code__:
-            if section == "forward":
-                node, rule = frame.f_locals.get("node"), frame.f_locals.get("rule")
-                if rule is not None and node.row is not None:
-                    note = f"{name_of(node.row.function)}: {rule.name}"
-            section = "backward"
-        elif code is Optimizer.step.__code__:
-            section = "update"
-        if _is_users(code.co_filename):
-            return _Where(section, note, (code.co_filename, frame.f_lineno))
-        frame = frame.f_back
-    return _Where(section, note, None)
-
-
-@functools.cache
-def _is_users(filename: str) -> bool:
-    """Whether a file is neither the engine's nor NumPy's."""
-    path = Path(filename)
-    return not path.is_relative_to(HERE) and not path.is_relative_to(NUMPY) and path.name != "contextlib.py"
 
 
 def owner_of(array: Any) -> Any:
     """The array whose memory a view, or a view of a view, looks at."""
-    while isinstance(array.base, np.ndarray):
-        array = array.base
+    base = array.base
+    while base is not None:
+        if isinstance(base, np.ndarray):
+            array = base
+        base = getattr(base, "base", None)  # as_strided puts something of its own in between
     return array
 
 
@@ -212,7 +145,7 @@ def _sampled(tree: Any) -> Any:
         items = [_sampled(item) for item in tree]
         return type(tree)(*items) if hasattr(tree, "_fields") else type(tree)(items)
     if isinstance(tree, slice):
-        return slice(*(_sampled(part) for part in (tree.start, tree.stop, tree.step)))
+        return slice(*map(_sampled, _bounds(tree)))
     return tree
 
 
@@ -351,9 +284,15 @@ class Symbol:
 
     # ---- entries ---------------------------------------------------------------------------------------------------
     def __getitem__(self, index: Any) -> Any:
-        if any(_is_mask(part) for part in (index if isinstance(index, tuple) else (index,))):
+        parts = index if isinstance(index, tuple) else (index,)
+        if any(_is_mask(part) for part in parts):
             self._refuse(
                 "Taking entries by a mask gives a shape that depends on values,", "Choose with np.where(mask, a, b)"
+            )
+        if any(isinstance(bound, Symbol) for part in parts if isinstance(part, slice) for bound in _bounds(part)):
+            self._refuse(
+                "A slice up to a traced number has a length that depends on its value,",
+                "Pass the number as an argument, as Python's own (an int)",
             )
         return self.tape.record(operator.getitem, (self, index), {})
 
@@ -367,7 +306,7 @@ class Symbol:
 
     # ---- values are not known --------------------------------------------------------------------------------------
     def _refuse(self, what: str, mend: str) -> NoReturn:
-        raise CompileError(
+        self.tape.refuse(
             f"{where().text}\n{what} which is not known while the step is being compiled: the generated code runs for "
             f"every batch. {mend}; or leave this step uncompiled."
         )
@@ -396,6 +335,8 @@ class Symbol:
         return str(self)
 
     def __repr__(self) -> str:
+        if is_users(sys._getframe(1).f_code.co_filename):
+            return str(self)
         return f"<Symbol {self.shape} {self.dtype}>"
 
     __hash__ = object.__hash__
@@ -405,6 +346,9 @@ class Symbol:
 
     def __deepcopy__(self, memo: Any) -> Any:
         return self.copy()
+
+    def __round__(self, digits: int | None = None) -> Any:
+        return int(self) if digits is None else self.round(digits)
 
     def __neg__(self) -> Any:
         return self.tape.record(operator.neg, (self,), {})
@@ -426,6 +370,7 @@ OPERATORS = {
     "truediv": (operator.truediv, np.divide),
     "floordiv": (operator.floordiv, np.floor_divide),
     "mod": (operator.mod, np.remainder),
+    "divmod": (np.divmod, None),
     "pow": (operator.pow, np.power),
     "matmul": (operator.matmul, np.matmul),
     "and": (operator.and_, np.bitwise_and),
@@ -437,9 +382,14 @@ OPERATORS = {
 for _name, (_function, _ufunc) in OPERATORS.items():
     setattr(Symbol, f"__{_name}__", _binary(_function))
     setattr(Symbol, f"__r{_name}__", _binary(_function, swapped=True))
-    setattr(Symbol, f"__i{_name}__", _in_place(_function, _ufunc))
+    if _ufunc:
+        setattr(Symbol, f"__i{_name}__", _in_place(_function, _ufunc))
 for _name in ("lt", "le", "gt", "ge", "eq", "ne"):
     setattr(Symbol, f"__{_name}__", _binary(getattr(operator, _name)))
+
+
+def _bounds(part: slice) -> tuple[Any, Any, Any]:
+    return part.start, part.stop, part.step
 
 
 def _is_mask(part: Any) -> bool:
@@ -451,6 +401,16 @@ class TracedGenerator(np.random.Generator):
 
     tape: Tape
     value: Value
+
+    @property
+    def bit_generator(self) -> NoReturn:
+        Symbol(self.tape, self.value)._refuse(
+            ".bit_generator, or .spawn(), asks for what random numbers are made from,",
+            "Make a Generator of it before the step, and refer to that one",
+        )
+
+    def spawn(self, n_children: int) -> NoReturn:
+        return self.bit_generator
 
 
 def traced_generator(tape: Tape, generator: np.random.Generator, name: str) -> TracedGenerator:
@@ -466,13 +426,8 @@ def traced_generator(tape: Tape, generator: np.random.Generator, name: str) -> T
 
 def _drawing(name: str) -> Callable[..., Any]:
     def method(self: TracedGenerator, *args: Any, **kwargs: Any) -> Any:
-        generator = Symbol(self.tape, self.value)
-        target = kwargs.get("out")
-        if target is None and name == "shuffle":
-            target = args[0]
-        if target is not None:
-            generator._refuse(f"{name}(out=...) of a random generator", "Take the array that it returns")
-        return self.tape.record(named(Draw, name), (generator, *args), kwargs)
+        target = args[0] if name == "shuffle" else kwargs.get("out")
+        return self.tape.record(named(Draw, name), (Symbol(self.tape, self.value), *args), kwargs, target)
 
     return method
 

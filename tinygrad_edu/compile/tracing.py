@@ -6,6 +6,7 @@ the time, or a counter of Python's is found out instead of being frozen.
 
 from __future__ import annotations
 
+import threading
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -20,7 +21,14 @@ from tinygrad_edu.pytree import flatten
 from tinygrad_edu.recording import no_grad
 from tinygrad_edu.tensor import Tensor, _make
 
-__all__ = ["Trace", "Unsettled", "trace"]
+__all__ = ["Trace", "Unsettled", "is_array", "trace", "tracing"]
+
+
+class _Tracing(threading.local):
+    on = False
+
+
+tracing = _Tracing()
 
 
 class Unsettled(Exception):
@@ -72,6 +80,7 @@ def _traced(function: Callable[..., Any], scene: Scene, args: list[Any], rebuild
     scene.put(stand_in)
     for leaf, g in zip(scene.leaves, gradients):
         leaf.grad = g
+    tracing.on = True
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
@@ -88,12 +97,17 @@ def _traced(function: Callable[..., Any], scene: Scene, args: list[Any], rebuild
             for leaf, g, (_, used) in zip(scene.leaves, gradients, before)
             if leaf.grad is not g or leaf.used != used
         ]
-    except Exception:
+        if tape.refusal:
+            raise tape.refusal
+    except Exception as error:
+        if tape.refusal and error is not tape.refusal and not isinstance(error, CompileError):
+            raise tape.refusal from None
         for holder, key, _ in scene.changes(stand_in):
             if scene.is_engines(holder.owner):
                 raise Unsettled(holder.name(key)) from None
         raise
     finally:
+        tracing.on = False
         scene.restore()
         for leaf, (grad, used) in zip(scene.leaves, before):
             leaf.grad, leaf.used = grad, used
@@ -141,6 +155,8 @@ def _argument(tape: Tape, arg: Any, i: int, standing: dict[int, Any]) -> Any:
                 "parameters in the model, and pass arrays."
             )
         return _make(tape.known(arg.data.copy(order="K"), "argument"), None)
+    if isinstance(arg, np.random.Generator):
+        return standing[id(arg)]
     if is_array(arg):
         return tape.known(arg.copy(order="K") if isinstance(arg, np.ndarray) else arg, "argument")
     return arg
@@ -191,7 +207,8 @@ def _results(result: Trace, out: Any, scene: Scene, kind: str) -> None:
                     "the numbers alone return t.detach()."
                 )
             result.results.append(("tensor", leaf._data.value))
-        elif isinstance(leaf, Symbol):
+        elif isinstance(leaf, Symbol | np.ndarray):  # one that is always the same is the caller's to change, so a copy
+            leaf = leaf if isinstance(leaf, Symbol) else result.tape.record(np.copy, (leaf,), {})
             result.results.append(("array", leaf.value))
         elif isinstance(leaf, TracedGenerator):
             result.results.append(("plain", leaf.value.bound))
