@@ -47,6 +47,7 @@ FIGURES = {
     "losses": ["0.95 0.0025 -0.1000 0.0513", "0.05 0.9025 -1.9000 2.9957", "costs 58 times more"],
     "curves": ["2 → 0.1 → 5 → 20 learning rate too large", "too small:", "too large:", "reasonable:", "overfitting:"],
     "guessing": ["from 1 to 100", "within 2", "10 3 50, 60, 70", "2 11 50, 52", "50 ∞ 50, 100, 50, 100"],
+    "compiled": ["nothing yet", "what nothing depends on", "eager", "by hand", "microseconds"],
     "checking": ["forward", "central", "Richardson", "complex step", "wrong", "right"],
 }
 # start, learning rate and where it settles; – is nowhere
