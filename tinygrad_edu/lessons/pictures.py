@@ -67,6 +67,8 @@ def one_weight(paths: dict[float, list[float]]) -> Any:
     _lines(left, first, True, title="Two steps on the error's parabola", xlabel="w", ylabel="error", xlim=(-2, 12))
     every = {f"rate {lr:g}": (range(len(path)), path) for lr, path in paths.items()}
     _lines(right, every, True, title="The weight, step by step", xlabel="steps taken", ylabel="w", ylim=(-4, 14))
+    for axes in (left, right):
+        _legend_below(axes)
     return figure
 
 
@@ -142,13 +144,23 @@ def losses(_: None = None) -> Any:
         "cross-entropy −log p": (chances, [row.cross_entropy for row in seen]),
     }
     _lines(axes, lines, title="What a wrong answer costs", xlabel="chance p that was given to the truth", ylabel="loss")
+    for row in losses_lesson.punishments():
+        axes.plot(row.chance, row.cross_entropy, "o", color="black", ms=4)
+        axes.annotate(
+            f"−log {row.chance:g} = {row.cross_entropy:.4f}",
+            (row.chance, row.cross_entropy),
+            xytext=(4, 6 if row.chance < 0.9 else 20),
+            textcoords="offset points",
+            ha="left" if row.chance < 0.9 else "right",
+            fontsize=9,
+        )
     return figure
 
 
 def curves(found: Sequence[Curve]) -> Any:
     """Four runs, each with its diagnosis."""
-    figure, panels = _panels(4)
-    for axes, curve in zip(panels, found):
+    figure = blank(2, 2)
+    for axes, curve in zip(figure.subplots(2, 2).flat, found):
         lines = {
             name: (range(len(values)), values)
             for name, values in (("training", curve.losses), ("validation", curve.validation))
