@@ -202,7 +202,8 @@ def characters(found: CharactersResult) -> Any:
     lines = {"loss of a batch": (range(1, len(found.losses) + 1), found.losses)}
     _lines(axes, lines, title="A transformer reads a page", xlabel="step", ylabel="nats a character")
     axes.axhline(found.entropy, color="0.45", linewidth=1)
-    axes.annotate("best reader of one character", (1, found.entropy), va="bottom", fontsize=9, color="0.3")
+    end = (len(found.losses), found.entropy)  # where the loss has left it below
+    axes.annotate("best reader of one character", end, va="bottom", ha="right", fontsize=9, color="0.3")
     return figure
 
 
