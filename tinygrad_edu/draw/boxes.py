@@ -140,7 +140,8 @@ def _bundled(
     alone: dict[int, list[int]] = {}
     for i, (group, fold) in enumerate(groups):
         if fold is None and not group[0].rules and len(users[group[0].number]) == 1:
-            alone.setdefault(*users[group[0].number], []).append(i)
+            (user,) = users[group[0].number]
+            alone.setdefault(user, []).append(i)
     between = {places[1]: places[1:-1] for places in alone.values() if len(places) > LISTED}
     bundles = {i: ([groups[k][0][0] for k in places], Fold(0, 0)) for i, places in between.items()}
     gone = {i for places in between.values() for i in places[1:]}
