@@ -78,6 +78,8 @@ def one_weight(paths: dict[float, list[float]]) -> Any:
     _lines(left, first, True, title="Two steps on the error's parabola", xlabel="w", ylabel="error", xlim=(-2, 12))
     every = {f"rate {lr:g}": (range(len(path)), path) for lr, path in paths.items()}
     _lines(right, every, True, title="The weight, step by step", xlabel="steps taken", ylabel="w", ylim=(-4, 14))
+    for axes in (left, right):
+        _legend_below(axes)
     return figure
 
 
@@ -268,6 +270,16 @@ def losses(_: None = None) -> Any:
         "cross-entropy −log p": (chances, [row.cross_entropy for row in seen]),
     }
     _lines(axes, lines, title="What a wrong answer costs", xlabel="chance p that was given to the truth", ylabel="loss")
+    for row in losses_lesson.punishments():
+        axes.plot(row.chance, row.cross_entropy, "o", color="black", ms=4)
+        axes.annotate(
+            f"−log {row.chance:g} = {row.cross_entropy:.4f}",
+            (row.chance, row.cross_entropy),
+            xytext=(4, 6 if row.chance < 0.9 else 20),
+            textcoords="offset points",
+            ha="left" if row.chance < 0.9 else "right",
+            fontsize=9,
+        )
     return figure
 
 
@@ -379,7 +391,8 @@ def characters(found: CharactersResult) -> Any:
     lines = {"loss of a batch": (range(1, len(found.losses) + 1), found.losses)}
     _lines(axes, lines, title="A transformer reads a page", xlabel="step", ylabel="nats a character")
     axes.axhline(found.entropy, color="0.45", linewidth=1)
-    axes.annotate("best reader of one character", (1, found.entropy), va="bottom", fontsize=9, color="0.3")
+    end = (len(found.losses), found.entropy)  # where the loss has left it below
+    axes.annotate("best reader of one character", end, va="bottom", ha="right", fontsize=9, color="0.3")
     return figure
 
 
