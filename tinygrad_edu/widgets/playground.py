@@ -211,7 +211,8 @@ def tables(stepper: Stepper) -> str:
                 entry = f"{name}[{i},{j}]" if weight.ndim == 2 else f"{name}[{j}]"
                 slope = np.atleast_2d(found[name])[i, j]
                 arrived = "·" if np.isnan(slope) else f"{slope + 0:.4f}"
-                cells.append(f'<td data-name="{entry}" title="{entry}"><b>{value + 0:.4f}</b><br>{arrived}</td>')
+                names = f'<b data-name="{entry}">{value + 0:.4f}</b><br><span data-name="gradient of {entry}">'
+                cells.append(f'<td title="{entry}">{names}{arrived}</span></td>')
             rows.append(f"<tr>{''.join(cells)}</tr>")
         made.append(f"<table><caption>{name}</caption>{''.join(rows)}</table>")
     return f'<p>Every weight, and below it its gradient:</p><div class="tables">{"".join(made)}</div>'
