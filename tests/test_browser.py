@@ -1,5 +1,6 @@
 """The pages in a real browser: what a learner presses and reads, on a desk and on a phone, with the keyboard alone."""
 
+import contextlib
 import json
 import math
 import os
@@ -406,21 +407,7 @@ def test_the_watcher_sees_errors_and_requests_to_other_machines(browser, downhil
 
 
 # ---- the server --------------------------------------------------------------------------------------------------
-def test_a_page_that_is_left_ends_its_kernel(browser, downhill_server):
-    page = Page(browser, downhill_server)
-    kernel = downhill_server.url + page.kernel
-    assert page.page.request.get(kernel).ok
-    page.close()
-    other = browser.new_page()
-    for _ in range(100):
-        if (answer := other.request.get(kernel)).status == 404:
-            break
-        other.wait_for_timeout(100)
-    assert answer.status == 404
-    other.close()
-
-
-def test_it_finds_a_free_port_and_is_for_this_machine_alone():
+def test_the_server_and_its_kernels_keep_to_this_machine_and_end(browser):
     with socket.create_server(("localhost", 0)) as taken:
         port = taken.getsockname()[1]
         server = Server("playground", "--port", str(port))
@@ -434,7 +421,17 @@ def test_it_finds_a_free_port_and_is_for_this_machine_alone():
     if sys.platform == "linux":  # there, an address of this machine at which "localhost" does not listen
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.2", found))
-    code, errors = server.stop()
+    page = Page(browser, server)
+    kernel = server.url + page.kernel
+    assert page.page.request.get(kernel).ok
+    page.close()  # and so the kernel ends
+    with contextlib.closing(browser.new_page()) as other:
+        for _ in range(600):
+            if other.request.get(kernel).status == 404:
+                break
+            other.wait_for_timeout(100)
+        assert other.request.get(kernel).status == 404
+    code, errors = server.stop(signal.SIGTERM)
     assert code == 0
     assert "evil.example" in errors
     assert "Traceback" not in errors
