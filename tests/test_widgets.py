@@ -226,6 +226,20 @@ def test_training_runs_until_it_has_learned():
     asyncio.run(run())
 
 
+def test_training_that_gets_nowhere_ends(monkeypatch):
+    monkeypatch.setattr("tinygrad_edu.widgets.playground.STEPS", 8)
+
+    async def run():
+        widget = Playground()
+        widget.learns.value = True
+        for steps in (8, 16):
+            widget.train.click()
+            await widget._runner.task
+            assert read(widget, "step") == str(steps)
+
+    asyncio.run(run())
+
+
 def test_the_floor_is_drawn_where_there_is_one():
     widget = Playground()
     widget.learns.value = True

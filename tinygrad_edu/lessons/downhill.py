@@ -223,7 +223,8 @@ class Ball:
 
         Example:
             >>> ball = Ball(3.0, 0.1, schedule="step decay")
-            >>> ball.run(50)
+            >>> for _ in range(50):
+            ...     ball.step()
             >>> round(ball.rate, 3)
             0.03
         """
