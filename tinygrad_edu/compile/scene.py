@@ -24,7 +24,7 @@ from tinygrad_edu.optim.optimizer import Optimizer
 from tinygrad_edu.tensor import Tensor
 from tinygrad_edu.vector import Run
 
-__all__ = ["MISSING", "PLAIN", "Holder", "Scene", "exact"]
+__all__ = ["MISSING", "PLAIN", "Holder", "Scene", "attributes", "exact"]
 
 LIBRARIES = frozenset(sys.stdlib_module_names) | {"numpy", "tinygrad_edu", "__future__"}
 PLAIN = (int, float, complex, str, bytes, type(None), np.dtype, np.generic, type(Ellipsis), slice, range)
@@ -321,6 +321,12 @@ def exact(value: Any) -> tuple[Any, Any]:
 
 def _is_library(module: Any) -> bool:
     return str(module or "builtins").partition(".")[0] in LIBRARIES
+
+
+def attributes(value: Any) -> Iterator[Any]:
+    """What an object holds in its attributes."""
+    yield from getattr(value, "__dict__", {}).values()
+    yield from (getattr(value, name, None) for name in _slots(value))
 
 
 def _slots(value: Any) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import inspect
 import keyword
 import operator
 import re
@@ -17,7 +18,7 @@ from tinygrad_edu.compile.methods import Attribute, Method
 from tinygrad_edu.compile.optimize import is_view, ufunc_of
 from tinygrad_edu.compile.program import Call, Program, Value, leaves
 from tinygrad_edu.functions import _erfc
-from tinygrad_edu.rules.checks import REFUSAL, refuse
+from tinygrad_edu.rules.checks import refuse
 from tinygrad_edu.rules.table import name_of
 
 __all__ = ["INFIX", "SHORT", "Statements", "read"]
@@ -53,10 +54,11 @@ SHORT = {"np.add.reduce": "total", "np.maximum.reduce": "largest", "np.minimum.r
 class Statements:
     """Names the values of a program, and writes one call after the other."""
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, name: str) -> None:
         self.program = program
+        self.name = name
         self.names: dict[Value, str] = {}
-        self.taken: Counter[str] = Counter(RESERVED)
+        self.taken: Counter[str] = Counter([*RESERVED, name])
         self.aliases: dict[str, str] = {}
         self.numbers: dict[tuple[Any, str], str] = {}
         self.bound: dict[str, Any] = {}  # what the function needs that the text does not make
@@ -104,7 +106,7 @@ class Statements:
             if full == dotted:
                 return name
         name = SHORT.get(dotted, dotted.removeprefix("np.").partition("(")[0].replace(".", "_"))
-        while name in self.names.values() or name in self.aliases:
+        while name == self.name or name in self.names.values() or name in self.aliases:
             name += "_"
         self.aliases[name] = dotted
         return name
@@ -114,7 +116,10 @@ class Statements:
         if call.target is not None:
             return self._write(call)
         if call.function is refuse:
-            return f"if np.any({self._text(call.args[0])}): raise ValueError({REFUSAL!r})"
+            given = inspect.signature(refuse).bind(*call.args)
+            given.apply_defaults()
+            wrong, message, kind = given.args
+            return f"if np.any({bare(self._text(wrong))}): raise {kind.__name__}({message!r})"
         if takes_out(call) and not is_view(call) and call.results[0].memory in self.program.homes:
             return self._into(call, self._ref(call.results[0]))
         names = ", ".join(self.names[value] for value in call.results)

@@ -52,6 +52,7 @@ class Tape:
         """A symbol for what comes from outside."""
         memory = None
         if isinstance(sample, np.ndarray):
+            _check_plain(sample)
             owner = owner_of(sample)
             memory = self.memories.setdefault(id(owner), Memory(kind, owner))
         elif isinstance(sample, np.random.Generator):
@@ -116,6 +117,7 @@ class Tape:
         if isinstance(tree, TracedGenerator):
             return tree.value
         if isinstance(tree, np.ndarray):
+            _check_plain(tree)
             owner = owner_of(tree)
             memory = self.memories.setdefault(id(owner), Memory("constant", owner))
             self.foreign.append(tree)
@@ -136,6 +138,14 @@ def owner_of(array: Any) -> Any:
             array = base
         base = getattr(base, "base", None)  # as_strided puts something of its own in between
     return array
+
+
+def _check_plain(array: Any) -> None:
+    if type(array) not in (np.ndarray, np.memmap):
+        raise CompileError(
+            f"A compiled step computes with plain arrays, and here is a {type(array).__name__}, which has arithmetic "
+            "of its own. Pass np.asarray(x), or np.ma.filled(x, 0) of a masked array."
+        )
 
 
 def _sampled(tree: Any) -> Any:
@@ -402,15 +412,13 @@ class TracedGenerator(np.random.Generator):
     tape: Tape
     value: Value
 
-    @property
-    def bit_generator(self) -> NoReturn:
+    def spawn(self, n_children: int = 1) -> NoReturn:
         Symbol(self.tape, self.value)._refuse(
             ".bit_generator, or .spawn(), asks for what random numbers are made from,",
             "Make a Generator of it before the step, and refer to that one",
         )
 
-    def spawn(self, n_children: int) -> NoReturn:
-        return self.bit_generator
+    bit_generator = property(spawn)
 
 
 def traced_generator(tape: Tape, generator: np.random.Generator, name: str) -> TracedGenerator:

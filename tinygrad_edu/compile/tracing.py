@@ -15,7 +15,7 @@ import numpy as np
 
 from tinygrad_edu.backward import Leaf
 from tinygrad_edu.compile.program import Call, CompileError, Program, Value
-from tinygrad_edu.compile.scene import MISSING, Holder, Scene
+from tinygrad_edu.compile.scene import MISSING, Holder, Scene, attributes
 from tinygrad_edu.compile.symbol import Symbol, Tape, TracedGenerator, owner_of, traced_generator
 from tinygrad_edu.pytree import flatten
 from tinygrad_edu.recording import no_grad
@@ -43,7 +43,7 @@ class Trace:
         self.tape: Tape | None = tape  # until the second trace has been compared
         self.given: list[tuple[Leaf, Value]] = []
         self.gradients: list[tuple[Leaf, Value | None, bool]] = []
-        self.results: list[tuple[str, Any]] = []  # ("tensor" | "array" | "plain", what)
+        self.results: list[tuple[str, Any]] = []  # ("fresh tensor" | "tensor" | "array" | "plain", what)
         self.rebuild: Callable[[list[Any]], Any] = list
         self.warnings: list[Any] = []
 
@@ -111,7 +111,7 @@ def _traced(function: Callable[..., Any], scene: Scene, args: list[Any], rebuild
         scene.restore()
         for leaf, (grad, used) in zip(scene.leaves, before):
             leaf.grad, leaf.used = grad, used
-    _results(result, out, scene, kind)
+    _results(result, tape, out, kind)
     program.outputs = [value for _, value in result.results if isinstance(value, Value)]
     program.outputs += [g for _, g, _ in result.gradients if g is not None]
     return result
@@ -196,7 +196,7 @@ def _refuse_change(holder: Holder, key: Any, now: Any) -> None:
     )
 
 
-def _results(result: Trace, out: Any, scene: Scene, kind: str) -> None:
+def _results(result: Trace, tape: Tape, out: Any, kind: str) -> None:
     flat, result.rebuild = flatten(out)
     for leaf in flat:
         if isinstance(leaf, Tensor) and isinstance(leaf._data, Symbol):
@@ -206,13 +206,19 @@ def _results(result: Trace, out: Any, scene: Scene, kind: str) -> None:
                     'backward() inside the step; for a forward pass alone write tg.compile(f, kind="inference"); for '
                     "the numbers alone return t.detach()."
                 )
-            result.results.append(("tensor", leaf._data.value))
+            value = leaf._data.value
+            result.results.append(("fresh tensor" if value.kind == "fresh" else "tensor", value))
         elif isinstance(leaf, Symbol | np.ndarray):  # one that is always the same is the caller's to change, so a copy
-            leaf = leaf if isinstance(leaf, Symbol) else result.tape.record(np.copy, (leaf,), {})
+            leaf = leaf if isinstance(leaf, Symbol) else tape.record(np.copy, (leaf,), {})
             result.results.append(("array", leaf.value))
         elif isinstance(leaf, TracedGenerator):
             result.results.append(("plain", leaf.value.bound))
         else:
+            if any(isinstance(getattr(inner, "_data", inner), Symbol) for inner in flatten([*attributes(leaf)])[0]):
+                raise CompileError(
+                    f"The step returns a {type(leaf).__name__} that holds traced values; it can return arrays, "
+                    "Tensors, and tuples, lists and dicts of them. Make the object outside, of what the step returns."
+                )
             result.results.append(("plain", leaf))
 
 
