@@ -42,7 +42,8 @@ class Ready:
     def __init__(
         self, function: Any, backend: str, traced: Trace, scene: Scene, flat: list[Any], key: Any, names: list[str]
     ) -> None:
-        self.key = key
+        self.shape, self.key = key
+        self.is_flat = self.shape == (tuple, (tuple, *"*" * len(flat)), ("dict",))
         self.traced = traced
         program = optimized(traced.program)
         read = {value for call in program.calls for value in call.values()} | set(program.outputs)
@@ -88,10 +89,8 @@ class Ready:
             leaf.grad, leaf.used = (None if i is None else np.asarray(out[i])), used
         return self.traced.rebuild([_result(kind, what, out) for kind, what in self.results])
 
-    def watch(self, scene: Scene, flat: list[Any], nested: bool) -> None:
+    def watch(self, scene: Scene, flat: list[Any]) -> None:
         """Make the function that looks whether everything is as it was, and then takes the step."""
-        if nested:
-            return
         look = Look(flat)
         look.check("recording.on is {}", recording.on, recording=recording)
         for group in scene.groups():

@@ -91,6 +91,10 @@ class Holder:
                 if places.get(key, MISSING) is not value:
                     places[key] = value
 
+    def usual(self, key: Any) -> Any:
+        """What is found where there is nothing: of an object what its class has, such as Module.training."""
+        return getattr(type(self.owner), key, MISSING) if self.kind == "object" else MISSING
+
     def name(self, key: Any) -> str:
         """How a place is called in a message."""
         if self.kind == "cell":
@@ -240,7 +244,7 @@ class Scene:
         for holder in self.holders:
             now = holder.now()
             for key in {**holder.before, **now}:
-                put = _deep(holder.before[key], stand_in) if key in holder.before else MISSING
+                put = _deep(holder.before[key], stand_in) if key in holder.before else holder.usual(key)
                 if not _same(now.get(key, MISSING), put):
                     yield holder, key, now.get(key, MISSING)
 
@@ -287,6 +291,10 @@ class Scene:
     def groups(self) -> list[Group]:
         """The parameter groups of all optimizers."""
         return [thing for thing in self._seen.values() if isinstance(thing, Group)]
+
+    def knows(self, thing: Any) -> bool:
+        """Whether it was found, so that it was there before the step."""
+        return id(thing) in self._seen
 
     def is_engines(self, owner: Any) -> bool:
         """Whether it is an optimizer or a container inside one."""

@@ -21,7 +21,7 @@ from tinygrad_edu.functions import _erfc
 from tinygrad_edu.rules.checks import refuse
 from tinygrad_edu.rules.table import name_of
 
-__all__ = ["INFIX", "SHORT", "Statements", "read"]
+__all__ = ["INFIX", "SHORT", "Statements", "default_axis", "read"]
 
 INFIX = {
     operator.add: "+",
@@ -162,7 +162,7 @@ class Statements:
         if isinstance(call.function, Method) and call.function.name in ("astype", "copy"):
             return f"{self._alias('np.copyto')}({out}, {self._text(call.args[0])}, 'unsafe')"
         if (reduction := reduction_of(call)) is not None:
-            axis = call.args[1] if len(call.args) > 1 else call.kwargs.get("axis", _default_axis(call))
+            axis = call.args[1] if len(call.args) > 1 else call.kwargs.get("axis", default_axis(call))
             keepdims = ", True" if call.kwargs.get("keepdims") else ""
             name = self._alias(f"{name_of(reduction.__self__)}.reduce")
             return f"{name}({self._text(call.args[0])}, {axis!r}, None, {out}{keepdims})"
@@ -183,7 +183,7 @@ class Statements:
             return f"{self._text(args[0])}.{function.name}"
         reduction = reduction_of(call)
         if reduction is not None and len(args) <= 2 and not call.kwargs.keys() - {"axis", "keepdims"}:
-            axis = args[1] if len(args) > 1 else call.kwargs.get("axis", _default_axis(call))
+            axis = args[1] if len(args) > 1 else call.kwargs.get("axis", default_axis(call))
             keepdims = ", None, None, True" if call.kwargs.get("keepdims") else ""
             name = self._alias(f"{name_of(reduction.__self__)}.reduce")
             return f"{name}({self._text(args[0])}, {axis!r}{keepdims})"
@@ -254,7 +254,8 @@ def _found(dotted: str) -> Any:
     return thing
 
 
-def _default_axis(call: Call) -> Any:
+def default_axis(call: Call) -> Any:
+    """The axis of a reduction that names none: a ufunc's own takes the first, np.sum all."""
     return 0 if getattr(call.function, "__name__", "") == "reduce" else None
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
+import threading
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, overload
@@ -28,7 +30,7 @@ KEPT = 16  # programs of one step, for its shapes and settings; the one that was
 class Compiled:
     """A step that runs as generated NumPy code. Made by `compile`; call it as the function that it was made from.
 
-    Its buffers belong to it, so call it from one thread at a time.
+    Its buffers belong to it, so of several threads that call it one goes at a time.
     """
 
     def __init__(self, function: Callable[..., Any], kind: str, state: Any, backend: str) -> None:
@@ -43,13 +45,16 @@ class Compiled:
         self._programs: list[Ready] = []
         self._fast: Callable[..., Any] | None = None
         self._unsettled = 0
+        self._is_crowded = False
+        self._lock = threading.RLock()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if self._fast is not None and not kwargs:
-            result = self._fast(*args)
-            if result is not MISS:
-                return result
-        return self._look(args, kwargs)
+        with self._lock:
+            if self._fast is not None and not kwargs:
+                result = self._fast(*args)
+                if result is not MISS:
+                    return result
+            return self._look(args, kwargs)
 
     def __set_name__(self, owner: Any, name: str) -> None:
         self._name = name
@@ -69,9 +74,9 @@ class Compiled:
             places[name] = bound
         return bound
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __reduce__(self) -> Any:
         """A copy traces anew: the programs are bound to the arrays of this one."""
-        return {**vars(self), "_bound": {}, "_programs": [], "_fast": None}
+        return Compiled, (self.function, self.kind, self._state, self.backend), {"_name": self._name}
 
     def __refers_to__(self) -> list[tuple[str, Any]]:
         return self._roots
@@ -111,34 +116,47 @@ class Compiled:
         """One of the other programs, or the same after a closer look, or a new one."""
         if tracing.on:  # inside another compiled step: it becomes a part of that one
             return self._eagerly(args, kwargs)
-        if not kwargs:
-            for ready in self._programs[1:]:
-                result = ready.fast(*args)
+        flat, rebuild = flatten((args, kwargs))
+        shape = _shape((args, kwargs))
+        for ready in self._programs:
+            if ready.shape == shape:
+                result = ready.fast(*flat)
                 if result is not MISS:
                     self._first(ready)
                     return result
-        flat, rebuild = flatten((args, kwargs))
         things = [(f"argument {i}", a) for i, a in enumerate(flat) if not is_array(a) and not isinstance(a, PLAIN)]
         scene = Scene([*self._roots, *things])
-        key = (_kinds(flat), _shape(rebuild(["*"] * len(flat))), recording.on, scene.signature())
-        for ready in self._programs:
-            if ready.key == key:
-                ready.watch(scene, flat, bool(kwargs) or len(flat) != len(args))
-                self._first(ready)
-                return ready.run(data_of(flat))
-        try:
-            traced = trace(self.function, scene, flat, rebuild, self.kind)
-        except Unsettled as change:
-            self._unsettled += 1
-            if self._unsettled > 3:
-                raise CompileError(f"The step changes {change} at every call; a compiled step could not.") from None
-            return self._eagerly(args, kwargs)
-        self._unsettled = 0
-        ready = Ready(self.function, self.backend, traced, scene, flat, key, _names(self.function, args, kwargs))
-        ready.watch(scene, flat, bool(kwargs) or len(flat) != len(args))
-        self._programs = [ready, *self._programs[: KEPT - 1]]
+        key = (_kinds(flat), recording.on, scene.signature())
+        found = [ready for ready in self._programs if ready.shape == shape and ready.key == key]
+        if not found:
+            try:
+                traced = trace(self.function, scene, flat, rebuild, self.kind)
+            except Unsettled as change:
+                self._unsettled += 1
+                if self._unsettled > 3:
+                    raise CompileError(f"The step changes {change} at every call; a compiled step could not.") from None
+                return self._eagerly(args, kwargs)
+            self._unsettled = 0
+            names = _names(self.function, args, kwargs)
+            found = [Ready(self.function, self.backend, traced, scene, flat, (shape, key), names)]
+            self._keep(found[0])
+        ready = found[0]
+        ready.watch(scene, flat)
         self._first(ready)
         return ready.run(data_of(flat))
+
+    def _keep(self, ready: Ready) -> None:
+        self._programs.insert(0, ready)
+        if len(self._programs) > KEPT:
+            self._programs.pop()
+            was_crowded, self._is_crowded = self._is_crowded, True
+            if not was_crowded:
+                warnings.warn(
+                    f"{self.function!r:.80} has been compiled for more than {KEPT} kinds of arguments and settings. "
+                    "Tracing takes longer than many steps, and only the latest are kept: give it batches of few "
+                    "shapes, and numbers that change as arrays; or leave it uncompiled.",
+                    stacklevel=4,
+                )
 
     def _eagerly(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         with no_grad() if self.kind == "inference" else contextlib.nullcontext():
@@ -147,7 +165,7 @@ class Compiled:
     def _first(self, ready: Ready) -> None:
         self._programs.remove(ready)
         self._programs.insert(0, ready)
-        self._fast = ready.fast
+        self._fast = ready.fast if ready.is_flat else None
 
 
 def _kinds(flat: list[Any]) -> tuple[Any, ...]:
@@ -167,7 +185,7 @@ def _shape(tree: Any) -> Any:
     """A tree of arguments that can be compared."""
     if isinstance(tree, dict):
         return ("dict", *((key, _shape(value)) for key, value in tree.items()))
-    return (type(tree), *map(_shape, tree)) if isinstance(tree, list | tuple) else tree
+    return (type(tree), *map(_shape, tree)) if isinstance(tree, list | tuple) else "*"
 
 
 def _names(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[str]:

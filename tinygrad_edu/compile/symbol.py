@@ -273,8 +273,8 @@ class Symbol:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         self._refuse(
-            "A traced value is asked for its numbers (np.asarray, printing, or a library that needs them),",
-            "Print it after the step: return it",
+            "A traced value is asked for its numbers (np.array, np.asarray, printing, or a library that needs them),",
+            "Use it as it is (np.copy(x) is a copy), or return it, and look at it after the step",
         )
 
     def __getattr__(self, name: str) -> Any:
