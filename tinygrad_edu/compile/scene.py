@@ -176,6 +176,7 @@ class Scene:
             self._ahead += value.__refers_to__()
         elif not _is_foreign(value):
             if isinstance(value, Module):
+                value.parameters()  # moves them into one vector, if nobody has yet; better now than half-way
                 self.modules.append(value)
                 self.plain.append((f"{path}.training", value.training))
             if slots := _slots(value):

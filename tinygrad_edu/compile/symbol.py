@@ -21,7 +21,7 @@ from tinygrad_edu.rules.checks import refuse
 from tinygrad_edu.rules.table import name_of
 from tinygrad_edu.tensor import Tensor
 
-__all__ = ["Symbol", "Tape", "TracedGenerator", "owner_of", "traced_generator"]
+__all__ = ["Symbol", "Tape", "TracedGenerator", "check_plain", "owner_of", "traced_generator"]
 
 # These ask about shapes and dtypes, which a program is made for.
 ABOUT = {np.shape, np.ndim, np.size, np.result_type, np.iscomplexobj, np.isrealobj, np.can_cast, np.may_share_memory}
@@ -52,7 +52,6 @@ class Tape:
         """A symbol for what comes from outside."""
         memory = None
         if isinstance(sample, np.ndarray):
-            _check_plain(sample)
             owner = owner_of(sample)
             memory = self.memories.setdefault(id(owner), Memory(kind, owner))
         elif isinstance(sample, np.random.Generator):
@@ -113,11 +112,12 @@ class Tape:
     def _valued(self, tree: Any) -> Any:
         """The tree with values for symbols; plain arrays in it are noted."""
         if isinstance(tree, Symbol):
+            check_plain(tree.value.bound)
             return tree.value
         if isinstance(tree, TracedGenerator):
             return tree.value
         if isinstance(tree, np.ndarray):
-            _check_plain(tree)
+            check_plain(tree)
             owner = owner_of(tree)
             memory = self.memories.setdefault(id(owner), Memory("constant", owner))
             self.foreign.append(tree)
@@ -140,8 +140,9 @@ def owner_of(array: Any) -> Any:
     return array
 
 
-def _check_plain(array: Any) -> None:
-    if type(array) not in (np.ndarray, np.memmap):
+def check_plain(array: Any) -> None:
+    """Refuse matrices, masked arrays and the like."""
+    if isinstance(array, np.ndarray) and type(array) not in (np.ndarray, np.memmap):
         raise CompileError(
             f"A compiled step computes with plain arrays, and here is a {type(array).__name__}, which has arithmetic "
             "of its own. Pass np.asarray(x), or np.ma.filled(x, 0) of a masked array."

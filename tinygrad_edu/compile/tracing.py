@@ -17,7 +17,7 @@ import numpy as np
 from tinygrad_edu.backward import Leaf
 from tinygrad_edu.compile.program import Call, CompileError, Program, Value
 from tinygrad_edu.compile.scene import MISSING, Holder, Scene, attributes
-from tinygrad_edu.compile.symbol import Symbol, Tape, TracedGenerator, owner_of, traced_generator
+from tinygrad_edu.compile.symbol import Symbol, Tape, TracedGenerator, check_plain, owner_of, traced_generator
 from tinygrad_edu.optim.group import Group
 from tinygrad_edu.pytree import flatten
 from tinygrad_edu.recording import no_grad
@@ -170,8 +170,11 @@ def _argument(tape: Tape, arg: Any, i: int, standing: dict[int, Any]) -> Any:
         return _make(tape.known(arg.data.copy(order="K"), "argument"), None)
     if isinstance(arg, np.random.Generator):
         return standing[id(arg)]
+    if isinstance(arg, np.ndarray):
+        check_plain(arg)
+        return tape.known(arg.copy(order="K"), "argument")
     if is_array(arg):
-        return tape.known(arg.copy(order="K") if isinstance(arg, np.ndarray) else arg, "argument")
+        return tape.known(arg, "argument")
     return arg
 
 
