@@ -107,7 +107,7 @@ def test_it_fits_the_terminal(columns, monkeypatch, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= min(columns, 88)
     assert not any("…" in line for line in lines)
-    assert 90 <= len(lines) <= 130
+    assert 100 <= len(lines) <= 150
 
 
 @pytest.mark.parametrize("columns", [40, 59, 60])
@@ -240,7 +240,7 @@ def test_starts_that_blew_up_are_counted_by_themselves(monkeypatch, capsys):
             hidden, [flip.Start(i, flip.Run([0.5, end], ""), 0, dead) for i, (end, dead) in enumerate(results)]
         )
 
-    monkeypatch.setattr(flip, "train_all", train_all)
+    monkeypatch.setattr("tinygrad_edu.lessons.flip.judging.train_all", train_all)
     out = paragraphs(capsys, *SHORT)
     assert "Of 8 starts with three units, 4 blew up, 2 reached the floor and 2 lost a unit: silent" in out
 
@@ -369,7 +369,7 @@ def test_a_wrong_rule_makes_the_exit_code_1(error, monkeypatch, capsys):
 
 
 def test_training_that_does_not_arrive_is_a_failure_with_default_settings(monkeypatch, capsys):
-    monkeypatch.setattr(flip, "STARTS", 1)
+    monkeypatch.setattr("tinygrad_edu.lessons.flip.starts.STARTS", 1)
     monkeypatch.setitem(flip.DEFAULT_LR, "sgd", 1e-5)
     assert main(["flip", "--quiet"]) == 1
     assert "4 hidden units get 16 of 16" in capsys.readouterr().err

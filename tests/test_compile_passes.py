@@ -7,6 +7,7 @@ import tinygrad_edu as tg
 from tinygrad_edu import nn, optim
 from tinygrad_edu.compile import optimize
 from tinygrad_edu.compile.buffers import allocated, gradient_slices
+from tinygrad_edu.compile.operands import even_operands
 from tinygrad_edu.compile.scene import Scene
 from tinygrad_edu.compile.source import Source
 from tinygrad_edu.compile.tracing import trace
@@ -232,9 +233,44 @@ def test_all_of_them_make_a_training_step_shorter():
 
     step(X, X)
     calls = step.stats["calls"]
-    assert calls["traced"] - calls["views of buffers hoisted"] >= 8
+    copies = calls["operands evened"] - calls["dead code again"]
+    assert calls["traced"] + copies - calls["views of buffers hoisted"] >= 8
     assert step.source.count("np.empty") == step.stats["buffers"]
     forward, backward = step.source.split("# backward")
     assert forward.count("dot(") == 2
     assert backward.count("dot(") == 3
     assert backward.split("# update")[1].count("subtract(") == 1  # one vector
+
+
+def test_operands_are_evened():
+    bias, mask = np.arange(4.0), X > 0
+
+    def f(x, mask):
+        return (x * 2 + bias) * mask
+
+    before, after = calls_after(even_operands, f, X, mask)
+    assert after == before + 2  # a copy of the bias in every row, and one of the mask as numbers
+    calls_after(allocated, f, X, mask)
+
+
+def test_a_row_is_looked_at_as_a_table_of_one():
+    bias = np.arange(4.0)
+
+    def f(x):
+        return x * 2 + bias
+
+    program = program_of(f, X[:1])
+    allocated(program)
+    assert [call.results[0].sample.shape for call in program.setup if optimize.is_view(call)] == [(1, 4)]
+    calls_after(allocated, f, X[:1])
+
+
+@pytest.mark.parametrize("shape", [(100, 100), (1,), ()])
+def test_large_arrays_and_numbers_are_left_as_they_are(shape):
+    x, bias = np.ones(shape), np.ones(shape[-1:])
+
+    def f(x):
+        return x + bias
+
+    before, after = calls_after(even_operands, f, x)
+    assert after == before

@@ -51,6 +51,12 @@ def recurrent():
     return np.sum(h**2), {"U": u, "V": v}
 
 
+def layer_of_the_library():
+    x = np.random.default_rng(0).normal(size=(2, 32, 3))
+    rnn = tg.nn.RNN(3, 4, rng=0)
+    return np.sum(rnn(x)[0] ** 2), rnn
+
+
 def residual():
     x, layers = leaf(np.ones((2, 4))), [tg.nn.Linear(4, 4, rng=i) for i in range(12)]
     h = x
@@ -59,7 +65,7 @@ def residual():
     return np.sum(h), {"x": x}
 
 
-GRAPHS = [flip, diamond, deep, recurrent, residual]
+GRAPHS = [flip, diamond, deep, recurrent, layer_of_the_library, residual]
 every_graph = pytest.mark.parametrize("make", GRAPHS)
 
 
@@ -95,7 +101,7 @@ def test_every_node_and_edge_of_the_trace_is_drawn(make, most):
         assert written == drawing.edges
     boxes, _ = parsed(drawing)
     assert len(boxes) == len(re.findall(r"^  n\d+ \[label=", drawing.dot(), re.M)) == len(drawing.boxes)
-    assert len(re.findall(r'^  n\d+(?:\(\[|\[\[?)"', drawing.mermaid(), re.M)) == len(drawing.boxes)
+    assert len(re.findall(r'^  n\d+(?:\(|\[\[?)"', drawing.mermaid(), re.M)) == len(drawing.boxes)
 
 
 @pytest.mark.parametrize("make", [flip, diamond])
@@ -144,6 +150,28 @@ def test_large_arrays_are_summarized_and_no_line_is_long():
     assert "0 … 1, norm" in drawing.svg()
 
 
+def test_what_is_split_says_into_how_many_arrays():
+    x = leaf(np.ones((6, 2)))
+    first, *_, last = np.split(x, 6)
+    texts = [box.text for box in draw(np.sum(first * last), {"x": x}).boxes]
+    assert "t1 = np.split(x, 6)\nvalue     6 arrays\ngradient  6 arrays" in texts
+    assert not any("list" in text or "Parts" in text for text in texts)
+
+
+def test_a_formula_that_is_cut_off_says_so():
+    many = [leaf([1.0]) for _ in range(60)]
+    (box,) = [box for box in draw(np.sum(np.concatenate(many)), most=1000).boxes if "[t0, t1," in box.title]
+    assert box.title.endswith(" …")
+    assert "t59" in box.more
+
+
+def test_a_round_or_two_of_little_are_not_folded():
+    """A fold in place of one operation would hide it and save nothing."""
+    x = leaf([0.5])
+    t = np.sin(np.cos(np.exp(np.tanh(np.tanh(np.tanh(x))))))
+    assert not any(box.kind == "fold" for box in draw(t, most=2).boxes)
+
+
 def test_a_leaf_alone_is_a_drawing_too():
     assert [box.kind for box in draw(leaf(1.0)).boxes] == ["result"]
     assert draw(leaf(1.0)).svg()
@@ -182,9 +210,19 @@ def test_a_planted_repetition_is_found(before, unit, times, after):
         assert one * (fold.times + 2) == sequence[fold.start - fold.period : fold.stop + fold.period]
 
 
+def test_rounds_agree_where_each_source_is_as_far_back_or_the_same():
+    def read(source):  # a round reads one source, and its own result of the round before
+        return [("read",), (source, "input")], [("add",), ("1 back",), ("2 back",)]
+
+    rounds = [operation for i in range(9) for operation in read(f"{2 * i} back")]
+    assert [(fold.start, fold.stop) for fold in folds(rounds, lambda found: False)] == [(2, 16)]
+    rounds[8] = [("read",), ("8 back", "another input")]
+    assert [(fold.start, fold.stop) for fold in folds(rounds, bool)] == [(2, 6)]
+
+
 @given(st.permutations(range(20)))
 def test_where_nothing_repeats_nothing_is_folded(sequence):
-    assert folds(sequence, lambda found: False) == []
+    assert folds([[(item,)] for item in sequence], lambda found: False) == []
 
 
 def test_different_operations_are_not_taken_for_the_same():
@@ -310,7 +348,7 @@ def test_names_are_escaped():
     assert '<b>&"quoted"\\ `x` #1;' in shown[0]
     assert "<b>" not in drawing.svg()
     assert "<b>" not in drawing.mermaid()
-    for line in drawing.mermaid().splitlines()[1:3]:
+    for line in drawing.mermaid().splitlines()[2:4]:
         assert line.count('"') == 2
     label = re.search(r'label="((?:[^"\\]|\\.)*)"', drawing.dot())[1]
     assert '<b>&amp;\\"quoted\\"\\\\ ' in label
@@ -323,6 +361,26 @@ def test_it_needs_no_page_around_it():
     ground = root.find(f"{SVG}rect")
     assert (ground.get("fill"), ground.get("width"), ground.get("height")) == ("#fff", "100%", "100%")
     assert {text.get("fill") for text in root.iter(f"{SVG}text")} == {"#000", "#555"}
+
+
+def test_in_a_notebook_it_is_no_wider_than_the_page():
+    drawing = draw(*layer_of_the_library())
+    whole, shown = ET.fromstring(drawing.svg()), ET.fromstring(drawing._repr_svg_())
+    assert float(whole.get("width")) > 940 == float(shown.get("width"))
+    assert whole.get("viewBox") == shown.get("viewBox")
+    width, height = (float(shown.get(key)) / float(whole.get(key)) for key in ("width", "height"))
+    assert width == pytest.approx(height, rel=1e-3)
+    assert draw(leaf(1.0))._repr_svg_() == draw(leaf(1.0)).svg()
+
+
+def test_weights_stand_to_the_left_of_a_straight_chain():
+    """weight, bias → linear → activation → loss, twice: the operations below each other, the leaves in a staircase."""
+    leaves, operations = [(0, 4), (1, 4), (2, 6), (3, 6)], [(4, 5), (5, 6), (6, 7), (7, 8)]
+    plan = layout([(300, 80)] * 9, leaves + operations)
+    xs, ys = zip(*plan.centres, strict=True)
+    assert max(xs[4:]) - min(xs[4:]) < 40
+    assert max(xs[2:4]) < min(xs[4:]) - 300
+    assert ys[2] < ys[3] < ys[6]
 
 
 def test_saving(tmp_path):

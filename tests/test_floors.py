@@ -21,6 +21,7 @@ FLOORS = {
     **dict.fromkeys(["nn", "optim", "gradcheck", "lazy", "explain", "trace", "plot"], 4),
     **dict.fromkeys(["compile", "data", "draw", "train", "saving"], 5),
     "lessons": 6,
+    "widgets": 6.5,
     "cli": 7,
     "__main__": 8,  # the doorbell: python -m tinygrad_edu
 }

@@ -105,6 +105,102 @@ def test_validation_that_rises_again_is_overfitting(level, n, seed, noise, turn,
     assert found.verdict == OVERFIT
 
 
+# The same by other formulas, of other lengths and scales.
+shapes = {
+    "power law": lambda k: (1 + 20 * k) ** -1.2,
+    "half a cosine": lambda k: 0.55 + 0.45 * np.cos(np.pi * k),
+    "line": lambda k: 1 - 0.7 * k,
+    "plateau, then a fall": lambda k: 0.1 + 0.9 / (1 + np.exp(20 * (k - 0.6))),
+    "cliff": lambda k: np.where(k < 0.4, 1.0, 0.2),
+    "high floor": lambda k: 2 + np.exp(-8 * k),
+    "below 0": lambda k: 3 * np.exp(-6 * k) - 2,  # a mean log-likelihood may be
+    "to rounding": lambda k: np.exp(-600 * k),
+}
+scales = st.integers(-6, 6).map(lambda exponent: 10.0**exponent)
+all_lengths = st.sampled_from([5, 8, 12, 20, 50, 100, 300, 1000])
+
+
+@many
+@given(st.sampled_from(sorted(shapes)), scales, all_lengths, seeds, st.floats(0, 0.025))
+def test_every_way_to_fall_is_reasonable(shape, scale, n, seed, noise):
+    rng = np.random.default_rng(seed)
+    curve = shapes[shape](np.linspace(0, 1, n))
+    curve = curve + noise * np.ptp(curve) * rng.uniform(-1, 1, n)
+    assert diagnose(scale * curve).verdict == WELL
+
+
+@many
+@given(scales, st.sampled_from([20, 50, 100, 300]), seeds, st.floats(0, 0.08), st.floats(2, 8))
+def test_the_roughness_of_mini_batches_is_no_spike(scale, n, seed, noise, pace):
+    """It goes with the loss: large at first."""
+    rng = np.random.default_rng(seed)
+    curve = np.exp(-pace * np.linspace(0, 1, n) + noise * rng.standard_normal(n))
+    assert diagnose(scale * curve).verdict == WELL
+
+
+@many
+@given(scales, all_lengths, seeds, st.floats(0, 0.004), st.floats(0, 0.05))
+def test_slow_wandering_hardly_moves(scale, n, seed, noise, drop):
+    """Noise with a memory, as that of a moving average."""
+    rng, drift = np.random.default_rng(seed), np.zeros(n)
+    for k in range(1, n):
+        drift[k] = 0.8 * drift[k - 1] + noise * rng.uniform(-1, 1)
+    assert diagnose(scale * (1 - drop * np.linspace(0, 1, n) + drift)).verdict == SMALL
+
+
+@many
+@given(scales, st.integers(8, 400), seeds, st.integers(2, 6), st.floats(0.3, 3))
+def test_teeth_of_a_saw_are_too_large(scale, n, seed, period, height):
+    rng = np.random.default_rng(seed)
+    teeth = (np.arange(n) % period) / (period - 1)
+    assert diagnose(scale * (1 + height * teeth + 0.02 * rng.uniform(-1, 1, n))).verdict == LARGE
+
+
+@many
+@given(scales, st.integers(16, 400), st.integers(2, 5), st.floats(0.3, 1.4))
+def test_swinging_without_a_fall_is_too_large(scale, n, times, height):
+    swings = np.cos(2 * np.pi * times * np.linspace(0, 1, n))
+    assert diagnose(scale * (1.5 + height * swings)).verdict == LARGE
+
+
+@many
+@given(scales, st.integers(4, 400), seeds, st.floats(0.2, 0.7), st.floats(1.2, 1e4))
+def test_a_fall_and_then_a_rise_is_too_large(scale, n, seed, turn, top):
+    rng, turn = np.random.default_rng(seed), max(1, int(turn * n))
+    curve = np.concatenate([np.linspace(1, 0.2, turn + 1)[:-1], np.linspace(0.2, top, n - turn)])
+    found = diagnose(scale * curve * (1 + 0.02 * rng.uniform(-1, 1, n)))
+    assert found.verdict == LARGE
+    assert "rises" in found.reason
+
+
+@many
+@given(scales, st.integers(12, 400), seeds, st.floats(1.5, 1e3))
+def test_one_spike_anywhere_is_too_large(scale, n, seed, height):
+    rng = np.random.default_rng(seed)
+    curve = shapes["power law"](np.linspace(0, 1, n)) + 0.02 * rng.uniform(-1, 1, n)
+    curve[rng.integers(1, n)] += height
+    assert diagnose(scale * curve).verdict == LARGE
+
+
+@many
+@given(scales, st.integers(12, 400), seeds, st.floats(6, 15), st.integers(1, 4))
+def test_a_gap_that_does_not_grow_is_no_overfitting(scale, n, seed, pace, every):
+    """Validation is worse than training, but stays where it is; it may be measured more rarely."""
+    rng, k = np.random.default_rng(seed), np.linspace(0, 1, n)
+    validation = 0.35 + 0.65 * np.exp(-pace * k) + 0.01 * rng.uniform(-1, 1, n)
+    assert diagnose(scale * 0.98 * np.exp(-8 * k), scale * validation[::every]).verdict == WELL
+
+
+@many
+@given(scales, st.integers(12, 400), seeds, st.floats(0.2, 0.65), st.floats(1.3, 5), st.integers(1, 2))
+def test_a_valley_of_validation_is_overfitting(scale, n, seed, turn, top, every):
+    rng, k = np.random.default_rng(seed), np.linspace(0, 1, n)
+    validation = np.interp(k, [0, turn, 1], [1.2, 0.4, 0.4 * top]) + 0.01 * rng.uniform(-1, 1, n)
+    training = 0.02 + 0.98 * np.exp(-8 * k) + 0.01 * rng.uniform(-1, 1, n)
+    assert diagnose(scale * training, scale * validation[::every]).verdict == OVERFIT
+    assert diagnose(scale * training).verdict == WELL
+
+
 @given(levels, lengths, seeds)
 def test_the_unit_of_the_loss_does_not_matter(level, n, seed):
     curve = falling(n, np.random.default_rng(seed), 0.3)

@@ -33,6 +33,14 @@ def test_parameters():
     assert sum(p.size for p in flip.network(4).parameters()) == 40
 
 
+def test_the_weights_of_the_example():
+    w1, b1, w2, b2 = (parameter.data for parameter in flip.named(flip.traced_network()).values())
+    np.testing.assert_array_equal(w1, [[0.2, -0.5, 0.1], [-0.3, 0.4, -0.2], [0.1, 0.3, 0.5], [-0.4, 0.2, -0.1]])
+    np.testing.assert_array_equal(b1, [0.1, -0.1, 0])
+    np.testing.assert_array_equal(w2[2], [0.2, -0.4, 0.1, -0.5])
+    np.testing.assert_array_equal(b2, [0, 0.1, -0.1, 0])
+
+
 def test_images_are_all_16_and_flipping_is_the_transpose():
     images = flip.images()
     assert len({tuple(image) for image in images}) == 16
@@ -59,6 +67,14 @@ def test_gradients(model):
     np.testing.assert_array_equal(gradients["W1"][:, 1], 0)
     assert gradients["b1"][2] == pytest.approx(0.44, abs=1e-15)
     assert gradients["b1"][1] == 0
+
+
+def test_backward_begins_at_the_prediction(model):
+    says = [-0.45, -0.55, -0.025, -0.625]
+    np.testing.assert_allclose(flip.output_gradient(model, flip.IMAGE), says, atol=1e-15)
+    np.testing.assert_array_equal(
+        flip.check_gradients(model, flip.IMAGE).output, flip.backprop(model, flip.IMAGE)["b2"]
+    )
 
 
 def test_27_agree_and_4_lie_on_a_kink(model):
@@ -142,14 +158,16 @@ def test_a_model_of_nan_gets_no_image_right_and_has_no_silent_unit():
     for parameter in model.parameters():
         parameter.data = np.full(parameter.shape, np.nan)
     assert flip.images_right(model) == 0
-    assert flip._dead_units(model) == 0
+    assert flip.dead_units(model) == 0
 
 
 def test_three_units_reach_the_floor_and_four_get_below_it():
     three = flip.train_all(3, flip.Settings())
     assert len(three.starts) == flip.STARTS
     assert three.best.run.loss == pytest.approx(1 / 16, rel=1e-3)
-    assert 12 <= three.best.images_right <= 15
+    assert 12 in three.right_at_floor  # the lesson's best of 24 starts
+    assert max(three.right_at_floor) <= 14  # a theorem, see `most_images`
+    assert len(three.right_at_floor) == three.at_floor
     assert all(start.run.loss > 1 / 16 - 1e-9 and start.images_right <= 15 for start in three.starts)
     # a start that lost units ends on the floor of the units that are left
     for start in three.starts:

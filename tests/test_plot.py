@@ -320,9 +320,9 @@ SAMPLES, CLASSES = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]), n
 def test_the_boundary_lies_where_the_classes_meet(predict):
     figure = tg.plot.boundary(predict, SAMPLES, CLASSES, classes=["low", "high"], names=("a", "b"))
     (axes,) = figure.axes
-    (line,) = axes.collections[1].get_paths()
+    (line,) = axes.collections[2].get_paths()
     np.testing.assert_allclose(line.vertices.sum(axis=1), 0.75, atol=0.012)  # a grid of 200
-    dots = [collection.get_offsets().tolist() for collection in axes.collections[2:]]
+    dots = [collection.get_offsets().tolist() for collection in axes.collections[3:]]
     assert dots == [SAMPLES[k == CLASSES].tolist() for k in (0, 1)]
     assert (legend(axes), axes.get_xlabel(), axes.get_ylabel()) == (["low", "high"], "a", "b")
     drawn(figure)
@@ -385,6 +385,95 @@ def test_of_many_parameters_the_first_and_the_last_are_drawn():
 def test_histograms_need_parameters():
     with pytest.raises(ValueError, match="ReLU has no parameters"):
         tg.plot.histograms(tg.nn.ReLU())
+
+
+# ---- what is refused, and what is drawn all the same --------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("draw", "error", "says"),
+    [
+        (lambda: tg.plot.losses([1.0, 0.5]), TypeError, "a dict from names to losses, such as {'SGD': losses}; got a"),
+        (lambda: tg.plot.losses({"SGD": [[1.0], [2.0, 3.0]]}), ValueError, "'SGD' must be a list of single numbers"),
+        (lambda: tg.plot.losses({"SGD": 1.0}), ValueError, "'SGD' must be a list of single numbers"),
+        (lambda: tg.plot.history([1.0, 0.5]), TypeError, "a History, or a dict such as"),
+        (lambda: tg.plot.learning_rates([0.1]), TypeError, "a dict from learning rates to losses"),
+        (lambda: tg.plot.learning_rates({"0.1": [1.0]}), ValueError, "learning rates must be positive"),
+        (lambda: tg.plot.step_sizes([0.1], {}), ValueError, "there is no method to draw"),
+        (lambda: tg.plot.landscape(lambda a, b: a, (0, math.inf), (0, 1)), ValueError, "the range of x must go up"),
+        (lambda: tg.plot.landscape(lambda a, b: a, (0, 1), (0, 1), points=1), ValueError, "at least 2 points"),
+        (lambda: tg.plot.landscape(lambda a, b: np.ones((2, 2)), (0, 1), (0, 1)), ValueError, r"got shape \(2, 2\)"),
+        (lambda: tg.plot.model_landscape(tg.nn.Linear(2, 1), 0.5), TypeError, "computed anew at every point: lambda"),
+        (lambda: tg.plot.boundary(None, np.zeros((0, 2)), []), ValueError, "at least one sample"),
+        (lambda: tg.plot.boundary(None, [[math.nan, 0], [1, 1]], [0, 1]), ValueError, "got 2, 1 of which are not"),
+        (lambda: tg.plot.boundary(None, [[0, 0], [1, 1]], ["a", "b"]), ValueError, r"np.unique\(y, return_inverse"),
+        (lambda: tg.plot.boundary(None, [[0, 0], [1, 1]], [-1, 1]), ValueError, "class numbers from 0"),
+        (lambda: tg.plot.boundary(lambda p: p * math.nan, SAMPLES, CLASSES), ValueError, "has blown up"),
+        (lambda: tg.plot.histograms([1.0]), TypeError, "needs a module"),
+        (lambda: tg.plot.losses({"SGD": [1.0]}, "picture.bmp"), ValueError, "a .png or .svg or .pdf file"),
+        (lambda: tg.plot.losses({"SGD": [1.0]}, "picture"), ValueError, "a .png or .svg or .pdf file"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused_with_a_reason(draw, error, says, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(error, match=says):
+        draw()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("errors", [[0.0, 0.0], [math.nan, math.inf]])
+def test_methods_without_an_error_above_0_are_drawn_all_the_same(errors):
+    drawn(tg.plot.step_sizes([1e-8, 1e-4], {"exact": errors}))
+
+
+def labels(figure, axis):
+    figure.draw_without_rendering()
+    return [label.get_text() for label in axis.get_ticklabels()]
+
+
+def test_a_short_logarithmic_axis_has_round_numbers_to_read_it_by():
+    figure = tg.plot.losses({"SGD": [0.7, 0.5, 0.2]})
+    axis = figure.axes[0].yaxis
+    shown = labels(figure, axis)
+    low, high = figure.axes[0].get_ylim()
+    assert sum(low <= float(text) <= high for text in shown) >= 4
+    assert [float(text) for text in shown] == pytest.approx(axis.get_majorticklocs())
+    assert figure.axes[0].get_yscale() == "log"
+    long = tg.plot.losses({"SGD": [1.0, 1e-5]})
+    assert "10^" in "".join(labels(long, long.axes[0].yaxis))
+
+
+def test_many_names_make_the_picture_taller_and_not_the_panel_smaller():
+    def panel(count):
+        figure = tg.plot.losses({f"run {i}": [1.0, 0.1] for i in range(count)})
+        figure.draw_without_rendering()
+        return figure.axes[0].get_position().height * figure.get_figheight()
+
+    assert panel(9) > 0.9 * panel(2)
+
+
+def test_three_classes_meet_pairwise():
+    """Between classes 0 and 2 lies no strip of class 1."""
+    samples = np.array([[-1.0, -1.0], [1.0, -1.0], [0.0, 1.0]])
+
+    def predict(points):
+        return np.where(points[:, 1] > 0.5, 1, np.where(points[:, 0] > 0, 2, 0))
+
+    figure = tg.plot.boundary(predict, samples, [0, 2, 1])
+    regions = figure.axes[0].collections[:3]
+    for region, low, high in ((regions[0], -2, 0.02), (regions[2], -0.02, 2)):
+        (path,) = region.get_paths()
+        assert low <= path.vertices[:, 0].min() <= path.vertices[:, 0].max() <= high
+    assert regions[1].get_paths()[0].vertices[:, 1].min() > 0.48
+
+
+def test_a_narrow_valley_down_to_0_is_shown_by_logarithms_and_a_bowl_is_not():
+    def valley(a, b):  # Rosenbrock's
+        return (1 - a) ** 2 + 100 * (b - a * a) ** 2
+
+    steep = tg.plot.landscape(valley, (-2, 2), (-1, 3), points=41)  # its lowest point, of height 0, is on the grid
+    assert "log" in steep.axes[2].get_ylabel()
+    assert "grey" not in steep.axes[1].get_title()
+    bowl = tg.plot.landscape(lambda a, b: a * a + 3 * b * b, (-3, 3), (-2, 2), points=41)
+    assert bowl.axes[2].get_ylabel() == "loss"
 
 
 # ---- all of them -------------------------------------------------------------------------------------------------

@@ -142,7 +142,11 @@ def brief(array: Any, whole: int = WHOLE) -> str:
         '[0.44 0 -0.33333]'
         >>> brief(np.arange(100.0))
         '0 … 99, norm 573.02'
+        >>> brief([np.zeros(2), np.zeros(2)])  # what np.split returns
+        '2 arrays'
     """
+    if getattr(array, "shape", None) is None and hasattr(array, "__len__"):
+        return f"{len(array)} arrays"
     if getattr(array, "shape", None) is None or not isinstance(array, np.ndarray | np.generic):
         return f"{type(array).__name__}{list(getattr(array, 'shape', None) or [])}"
     if array.dtype.kind not in "fiub" or array.size <= whole:
@@ -150,7 +154,10 @@ def brief(array: Any, whole: int = WHOLE) -> str:
     bad = int(array.size - np.count_nonzero(np.isfinite(array)))
     if bad:
         return f"{bad} of {array.size} not finite"
-    return f"{np.min(array):.5g} … {np.max(array):.5g}, norm {_norm(array):.5g}"
+    low, high = (
+        f"{extreme + 0.0:.5g}" for extreme in map(float, (np.min(array), np.max(array)))
+    )  # + 0.0 turns -0 into 0
+    return f"{f'all {low}' if low == high else f'{low} … {high}'}, norm {_norm(array):.5g}"
 
 
 def _whole(array: Any) -> str:
@@ -166,7 +173,7 @@ def _whole(array: Any) -> str:
 
 
 def _number(value: Any) -> str:
-    return f"{value + 0.0:.5g}".replace("e-0", "e-").replace("e+0", "e+")  # + 0.0 turns -0 into 0
+    return f"{value + 0.0:.5g}".replace("e-0", "e-").replace("e+0", "e+")
 
 
 def _norm(array: Any) -> float:

@@ -9,12 +9,12 @@ import sys
 from collections.abc import Sequence
 
 from tinygrad_edu import __version__
-from tinygrad_edu.cli import check, compile, evaluate, flip, lesson, train
+from tinygrad_edu.cli import check, compile, evaluate, flip, lesson, pages, train
 from tinygrad_edu.cli.terminal import Unavailable
 
 __all__ = ["COMMANDS", "main"]
 
-COMMANDS = (flip, lesson, train, evaluate, check, compile)
+COMMANDS = (flip, lesson, train, evaluate, check, compile, pages)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -70,6 +70,13 @@ class FlipReport(Page):
             table.add_row(layer.name, weights, str(layer.outputs), str(layer.parameters))
         table.add_row("together", "", "", f"[bold]{sum(layer.parameters for layer in layers)}[/]")
         self.put(table)
+        self.console.print()
+        table = self.table("weights", "[0]", "[1]", "[2]", "[3]")
+        for name, parameter in lesson.named(lesson.traced_network()).items():
+            rows = parameter.data if parameter.ndim == 2 else [parameter.data]
+            for k, row in enumerate(rows):
+                table.add_row(literal(f"{name}[{k}]") if parameter.ndim == 2 else name, *map(number, row))
+        self.put(table)
 
     def show_forward(self, trace: lesson.Trace) -> None:
         """The image, its flip, and the numbers on the way to the loss."""
@@ -101,6 +108,12 @@ class FlipReport(Page):
     def show_check(self, check: lesson.Check) -> None:
         """All gradients beside the measured ones, in two columns, then the kink."""
         self.heading("3. One backward pass, and all 31 gradients measured")
+        begins = ", ".join(number(value) for value in check.output)
+        self.say(
+            f"Backward begins with ∂loss/∂prediction = {literal(f'[{begins}]')}, which is ∂loss/∂b2 too, and goes on "
+            "to every weight:"
+        )
+        self.console.print()
         table = self.table("entry", "backward", "measured", "entry", "backward", "measured", words=(0, 3))
         half = (len(check.entries) + 1) // 2
         for i in range(half):
@@ -118,7 +131,7 @@ class FlipReport(Page):
     def kinks(self, kinks: list[lesson.Entry]) -> None:
         """Left slope, right slope, and what backward chose."""
         self.say(
-            f"Unit 0 receives 0 on paper, where relu bends (here, with rounding: {self.found['forward'].z1[0]:.1g}). "
+            f"Unit 0 receives 0 on paper, where relu bends (here, with rounding: {self.found['forward'].z1[0]:.2g}). "
             "So its four parameters have no derivative, only a left and a right slope:"
         )
         self.console.print()
@@ -184,10 +197,16 @@ class FlipReport(Page):
         three = tried[3]
         self.say(
             "Three units cannot learn all 16, however long they train. Their outputs span 3 dimensions and the targets "
-            f"4, so the loss cannot fall below [bold]1/16 = {three.floor}[/]; four thresholds cut 3-space into at most "
+            "4: one direction is left out, along which the targets have the variance ¼, and over 4 outputs that is a "
+            f"loss of at least [bold]1/16 = {three.floor}[/]. Four thresholds cut 3-space into at most "
             f"{lesson.most_images(3)} regions, so at most {lesson.most_images(3)} images come out right, and at the "
             "floor itself 14. The fourth unit opens the way to 0."
         )
+        if counts := three.right_at_floor:
+            self.say(
+                f"How many come out right at the floor depends on the start: here {counts[0]} to {counts[-1]} of 16. "
+                "(Another 24 starts, when the lesson was planned, had 12 at best.)"
+            )
         blown, total = three.blown_up, len(three.starts)
         if blown == total:
             self.say(f"Here all {total} starts with three units blew up: the steps are too long for them.")

@@ -106,6 +106,7 @@ def show_downhill(page: Page) -> dict[str, downhill.Ball]:
         x = f"{ball.x:.4f}" if ball.is_at_rest else "–"
         table.add_row(f"{start:g}", f"{lr:g}", str(ball.steps), x, short(ball.verdict))
     page.put(table)
+    page.say("From 3, learning rates of 0.3 and more make it jump about for ever.")
     page.heading("Ways out of a poor valley, from x = 3")
     table = page.table("how", "steps", "x", "f(x)", "what happens", words=(0, 4))
     ways = downhill.ways_out()

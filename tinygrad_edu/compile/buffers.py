@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_edu.compile.methods import Method
+from tinygrad_edu.compile.operands import even_operands
 from tinygrad_edu.compile.optimize import is_view, ufunc_of, written
 from tinygrad_edu.compile.program import Call, Memory, Program, Value
 
@@ -101,13 +102,15 @@ def _drop_unused(program: Program) -> None:
 
 def allocated(program: Program) -> None:
     """Give every result that can take one a buffer; one whose content nobody needs any more is used again."""
+    even_operands(program)
+    program.stages.append(("operands evened", len(program.calls)))
     gradient_slices(program)
     program.stages.append(("gradients in place", len(program.calls)))
     taken = {value.memory for value in program.buffers} | program.escaping()
     last = _last_uses(program)
     free: dict[Any, list[Value]] = defaultdict(list)
     home = program.homes
-    fixed = {value for call in program.setup for value in call.results} | set(program.buffers)
+    fixed = {value for call in program.setup for value in call.results} | {*program.buffers, *program.states}
     kept: list[Call] = []
     for i, call in enumerate(program.calls):
         if takes_out(call) and call.results[0].memory not in taken and not is_view(call):

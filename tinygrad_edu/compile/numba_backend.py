@@ -83,8 +83,6 @@ class NumbaSource(Source):
     def _into(self, call: Call, out: str) -> str:
         if (ufunc := ufunc_of(call)) is not None:
             return f"{self._alias(name_of(ufunc))}({self._operands(call.args[: ufunc.nin])}, {out})"
-        if isinstance(call.function, Method) and call.function.name in ("astype", "copy"):
-            return f"{out}[...] = {self._text(call.args[0])}"
         if (fold := self._fold(call)) is not None:
             return f"{out}[...] = {fold}"
         return super()._into(call, out)
@@ -101,6 +99,9 @@ class NumbaSource(Source):
         if axis is None or x.sample.ndim == 1:
             return f"{name}({self._text(x)})" if call.results[0].scalar else None
         return f"{name}({self._text(x)}, {axis % x.sample.ndim}).reshape({shape})" if isinstance(axis, int) else None
+
+    def _dot(self, left: str, right: str, out: str) -> str:
+        return f"np.dot({left}, {right}, {out})"
 
     def _write(self, call: Call) -> str:
         ufunc = call.function
@@ -155,8 +156,8 @@ class _Machine:
                 self.fast.compile(tuple(map(self.fast.typeof_pyval, (*arrays, *self.state))))
         except Exception as error:  # numba has many: TypingError, NotImplementedError for float16 ...
             text = f"numba cannot compile this step, so it runs as NumPy: {_reason(error)}"
-            warnings.warn(text, stacklevel=2)
             self.slow = self.fallback.make()
+            warnings.warn(text, stacklevel=2)
 
 
 def _as(out: Any, scalar: bool, dtype: Any) -> Any:

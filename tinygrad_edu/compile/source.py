@@ -210,4 +210,4 @@ def _last_word(path: str) -> str:
 def _functions(program: Program) -> list[str]:
     """Words that no result may take, because functions may be called so."""
     names = [getattr(ufunc_of(call) or call.function, "__name__", "") for call in program.calls]
-    return [*names, "dot", "copyto", *SHORT.values()]
+    return [*names, "copyto", *SHORT.values()]

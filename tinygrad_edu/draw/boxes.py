@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from tinygrad_edu.draw.folding import Fold, folds
+from tinygrad_edu.draw.folding import Fold, Signature, folds
 from tinygrad_edu.trace import Line
 from tinygrad_edu.wording import brief
 
@@ -18,6 +18,9 @@ WIDE = 46  # characters of a line
 INDENT = len("gradient  ")
 TALL = 6  # lines of an array
 LISTED = 6  # operations of a round that are named
+PART = "·[·]"  # the pattern of an indexing
+FEATURES = 8  # sources that are compared one by one
+WORTH = 2  # operations that are not worth a fold
 HOPELESS = 4  # times `most`: of a graph with more boxes after all folding, the middle is left out
 
 
@@ -58,6 +61,7 @@ def boxes(trace: Iterable[Line], most: int) -> tuple[list[Box], list[tuple[int, 
         return len(lines) - len(hidden) - gone + len(found)
 
     found = folds(_signatures(operations, parents, shared, lines), lambda found: drawn(found) <= most)
+    found = [fold for fold in found if fold.stop - fold.start > WORTH]
     if drawn(found) > HOPELESS * most:
         found = [Fold(most // 2, len(operations) - most // 2)]
     groups = _grouped(leaves, operations, users, found)
@@ -69,17 +73,26 @@ def boxes(trace: Iterable[Line], most: int) -> tuple[list[Box], list[tuple[int, 
 
 def _signatures(
     operations: list[Line], parents: dict[int, list[int]], shared: set[int], lines: list[Line]
-) -> list[tuple[object, ...]]:
-    """Equal where the same is done to the same: to leaves that are shared, and to results just as far back."""
+) -> list[Signature]:
+    """What is done, and to what: for folding, operations that agree in all of that are the same.
+
+    A source agrees with another if it lies just as far back, or if it is the same one, as the input that every round
+    of a recurrent network takes a part of. Leaves agree by their shape, but those that are shared only with themselves.
+    """
     names = {line.name for line in lines}
     position = {line.number: i for i, line in enumerate(operations)}
-    found: list[tuple[object, ...]] = []
+
+    def source(i: int, p: int) -> tuple[Hashable, Hashable]:
+        whole = parents[p][0] if _pattern(lines[p].formula, names) == PART and parents[p] else p
+        there = ("of", whole) if whole in position or whole in shared else ("leaf", lines[whole].shape)
+        return (i - position[p] if p in position else there), there
+
+    found: list[Signature] = []
     for i, line in enumerate(operations):
-        sources = [
-            i - position[p] if p in position else ("shared", p) if p in shared else lines[p].shape
-            for p in parents[line.number]
-        ]
-        found.append((_pattern(line.formula, names), line.shape, *sources))
+        sources: list[tuple[Hashable, ...]] = [source(i, p) for p in parents[line.number]]
+        if len(sources) > FEATURES:
+            sources = [tuple(zip(*sources))]
+        found.append([(_pattern(line.formula, names),), (line.shape,), *sources])
     return found
 
 
@@ -125,12 +138,14 @@ def _box(group: list[Line], fold: Fold | None, lines: list[Line]) -> Box:
     (line,) = group
     kind = "result" if line.number == len(lines) - 1 else "operation" if line.rules else "leaf"
     equation = _printable(f"{line.name} = {line.formula}" if line.rules else line.name)
-    title = "\n".join(textwrap.wrap(equation, WIDE, subsequent_indent="  ")[:TALL])
+    title = "\n".join(textwrap.wrap(equation, WIDE, subsequent_indent="  ", max_lines=TALL, placeholder=" …"))
     rows = {
         "shape": str(line.shape),
         "value": _short(line.value) if line.value is not None else "(not kept)",
         "gradient": _short(line.gradient),
     }
+    if isinstance(line.value, list):  # of np.split
+        del rows["shape"]
     body = [f"{name:<8}  {text.replace(chr(10), chr(10) + ' ' * INDENT)}" for name, text in rows.items()]
     rules = [f"passes back to {parameter}: {text}" for parameter, text in line.rules]
     return Box(kind, title, "\n".join([title, *body]), "\n".join([equation, *rules]), numbers)

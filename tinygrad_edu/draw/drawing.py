@@ -13,6 +13,7 @@ from tinygrad_edu.trace import trace
 
 __all__ = ["MOST", "Drawing", "draw"]
 
+PAGE = 940.0  # pixels of a notebook's page: pages made from notebooks cut off what is wider
 MOST = 40  # boxes: of a larger graph, what repeats is folded
 
 
@@ -35,7 +36,8 @@ class Drawing:
         """The picture, white behind it, as one SVG element."""
         return svg(self.boxes, self.edges)
 
-    _repr_svg_ = svg
+    def _repr_svg_(self) -> str:
+        return svg(self.boxes, self.edges, PAGE)
 
     def dot(self) -> str:
         """The graph in the language of Graphviz."""

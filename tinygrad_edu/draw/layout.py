@@ -16,7 +16,7 @@ SIDE, BELOW = 22.0, 40.0  # between the boxes of a row, and between rows
 LANE = 10.0  # width of the place of an edge that passes by
 SWEEPS = 12
 SETTLING = 60  # sweeps in search of the columns
-LEAF, BOX, PASSING = 1.0, 4.0, 16.0  # who gives way to whom: leaves to the operations, those to long straight lines
+LEAF, BOX, PASSING = 0.02, 4.0, 16.0  # who gives way to whom: leaves to the operations, those to long straight lines
 
 Point = tuple[float, float]
 Row = list[int]
@@ -48,7 +48,7 @@ def layout(sizes: list[tuple[float, float]], edges: list[tuple[int, int]]) -> La
     widths = [width for width, _ in sizes]
     widths += [LANE] * (1 + max((i for row in rows for i in row), default=0) - len(sizes))
     rows = _untangled(rows, links)
-    xs = _columns(rows, links, widths, len(sizes))
+    xs = _columns(rows, links, widths, _weights(len(sizes), chains, len(widths)))
     left = min(x - w / 2 for x, w in zip(xs, widths))
     xs = [x - left for x in xs]
     heights = [max((sizes[i][1] for i in row if i < len(sizes)), default=0.0) for row in rows]
@@ -75,16 +75,29 @@ def _rows(n: int, edges: list[tuple[int, int]]) -> tuple[list[Row], list[list[in
         depth[i] = 1 + max((depth[j] for j in below[i]), default=-1)
     last = max(depth, default=0)
     level = [last - d for d in depth]
+    leaves = set(range(n)).difference(*below)
+    _stagger(level, below, leaves)
     rows: list[Row] = [[i for i in range(n) if level[i] == k] for k in range(last + 1)]
     chains = []
     for start, end in edges:
         chain = [start]
         for k in range(level[start] + 1, level[end]):
             chain.append(n)
-            rows[k].append(n)
+            rows[k].insert(0 if start in leaves else len(rows[k]), n)
             n += 1
         chains.append([*chain, end])
     return rows, chains
+
+
+def _stagger(level: list[int], below: list[list[int]], leaves: set[int]) -> None:
+    """Of several leaves that one box alone uses, each but the last stands a row higher than the next: not as wide."""
+    waiting: dict[int, list[int]] = {}
+    for i in sorted(leaves):
+        if len(below[i]) == 1:
+            waiting.setdefault(below[i][0], []).append(i)
+    for those in waiting.values():
+        for higher, i in enumerate(reversed(those)):
+            level[i] = max(level[i] - higher, 0)
 
 
 def _untangled(rows: list[Row], links: list[tuple[int, int]]) -> list[Row]:
@@ -115,19 +128,29 @@ def _crossings(rows: list[Row], below: dict[int, list[int]]) -> int:
     return total
 
 
-def _columns(rows: list[Row], links: list[tuple[int, int]], widths: list[float], boxes: int) -> list[float]:
+def _weights(boxes: int, chains: list[list[int]], count: int) -> list[float]:
+    """How firmly each box and lane holds its place; the lanes of a leaf that one box alone uses give way as it does."""
+    starts = [chain[0] for chain in chains]
+    operations = {chain[-1] for chain in chains}
+    weights = [BOX if i in operations else LEAF for i in range(boxes)] + [PASSING] * (count - boxes)
+    for chain in chains:
+        if chain[0] not in operations and starts.count(chain[0]) == 1:
+            for lane in chain[1:-1]:
+                weights[lane] = LEAF
+    return weights
+
+
+def _columns(rows: list[Row], links: list[tuple[int, int]], widths: list[float], weights: list[float]) -> list[float]:
     """How far to the right every box and lane is: near its neighbours' middle, in the order of the row, and apart."""
     above, below = _neighbours(links)
     xs = [0.0] * len(widths)
-    weights = [PASSING if i >= boxes else BOX if i in above else LEAF for i in range(len(widths))]
     for row in rows:
         for i, x in zip(row, _apart([0.0] * len(row), [widths[i] for i in row], [1.0] * len(row))):
             xs[i] = x
     for sweep in range(SETTLING):
         for row in rows if sweep % 2 else reversed(rows):
             around = [above.get(i, []) + below.get(i, []) for i in row]
-            pulls = [[j for j in near for _ in range(int(weights[j]))] for near in around]
-            wanted = [_mean([xs[j] for j in pull], xs[i]) for i, pull in zip(row, pulls)]
+            wanted = [_mean([xs[j] for j in near], xs[i], [weights[j] for j in near]) for i, near in zip(row, around)]
             for i, x in zip(row, _apart(wanted, [widths[i] for i in row], [weights[i] for i in row])):
                 xs[i] = x
     return xs
@@ -175,5 +198,6 @@ def _neighbours(links: list[tuple[int, int]]) -> tuple[dict[int, list[int]], dic
     return above, below
 
 
-def _mean(numbers: list[float], otherwise: float) -> float:
-    return sum(numbers) / len(numbers) if numbers else otherwise
+def _mean(numbers: list[float], otherwise: float, weights: list[float] | None = None) -> float:
+    weights = weights or [1.0] * len(numbers)
+    return sum(w * x for w, x in zip(weights, numbers)) / sum(weights) if numbers else otherwise

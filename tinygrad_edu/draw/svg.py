@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 from itertools import pairwise
 
 from tinygrad_edu.draw.boxes import Box
@@ -27,14 +28,15 @@ LEGEND = (
 )
 
 
-def svg(boxes: list[Box], edges: list[tuple[int, int]]) -> str:
-    """The picture; see `Drawing`."""
+def svg(boxes: list[Box], edges: list[tuple[int, int]], widest: float = math.inf) -> str:
+    """The picture, at most `widest` pixels wide unless it is enlarged; see `Drawing`."""
     plan = layout([_size(box) for box in boxes], edges)
     width = max(plan.width, LETTER * max(map(len, LEGEND))) + 2 * MARGIN
     height = plan.height + LINE * (len(LEGEND) + 1) + 2 * MARGIN
+    scale = min(1.0, widest / width)
     legend = [_text(x=0, y=plan.height + LINE * (k + 2), text=line, fill="#555") for k, line in enumerate(LEGEND)]
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width * scale:.0f}" height="{height * scale:.0f}" '
         f'viewBox="{-MARGIN:g} {-MARGIN:g} {width:.0f} {height:.0f}" style="max-width:100%;height:auto" '
         'font-family="DejaVu Sans Mono, Menlo, Consolas, monospace" font-size="13" role="img" '
         f'aria-label="computation graph of {len(boxes)} boxes and {len(edges)} arrows">',

@@ -24,7 +24,10 @@ EXERCISE = (2.0, 0.1, 5.0, 20.0)
 VERDICTS = ("learning rate too small", "learning rate too large", "reasonable", "overfitting")
 
 STILL = 0.15  # a curve that stays within this share of its first loss hardly moves
-JUMP = 0.4  # a rise by more than this share of the curve's whole range is no noise
+JUMP = 0.4  # a rise by more than this share of the curve's whole range is a spike ...
+STANDS_OUT = 6  # ... if it is so many times what the loss moves by in the steps around there ...
+WILD = 0.2  # ... or if those, too, move by more than this share of the range
+FALL = 0.1  # a curve that moves, but falls by less than this share of its range, jumps about
 WORSE = 0.1  # so much above its best, validation has risen ...
 NOISES = 4  # ... if that is also more than so many times its noise
 
@@ -101,24 +104,32 @@ def _hardly_moves(curve: NDArray[np.float64]) -> Diagnosis | None:
 
 
 def _jumps(curve: NDArray[np.float64]) -> Diagnosis | None:
-    """A single large rise, or a slow one that leaves the curve's end far above its best."""
-    rise, end = np.diff(curve), np.median(curve[-min(3, max(1, len(curve) // 5)) :])
-    limit = JUMP * np.ptp(curve)
-    if np.max(rise) <= limit and end - np.min(curve) <= limit:
-        return None
-    if end - np.min(curve) > limit:
+    """A slow rise that leaves the curve's end far above its best, no fall at all, or spikes."""
+    low, high, end = np.min(curve), np.max(curve), np.median(curve[-min(3, max(1, len(curve) // 5)) :])
+    if end - low > JUMP * (high - low):
         top = np.max(curve[np.argmin(curve) :])
         if np.argmin(curve) == 0:
             return _too_large(f"The loss rises, from {curve[0]:.3g} to {top:.3g}: every step overshoots.")
-        return _too_large(
-            f"After falling to {np.min(curve):.3g} the loss rises to {top:.3g}: the steps jump over the minimum."
-        )
-    at, times = int(np.argmax(rise)), int(np.sum(rise > limit))
-    spikes = "spike" if times == 1 else f"{times} spikes"
-    return _too_large(
-        f"There {'is a' if times == 1 else 'are'} {spikes}: at step {at + 1} the loss jumps from {curve[at]:.3g} to "
-        f"{curve[at + 1]:.3g}."
-    )
+        return _too_large(f"After falling to {low:.3g} the loss rises to {top:.3g}: the steps jump over the minimum.")
+    if curve[0] - end < FALL * (high - low):
+        return _too_large(f"The loss jumps about between {low:.3g} and {high:.3g}, and does not fall.")
+    spikes = _spikes(curve)
+    if not spikes:
+        return None
+    at = max(spikes, key=lambda k: curve[k + 1] - curve[k])
+    seen = "is a spike" if len(spikes) == 1 else f"are {len(spikes)} spikes"
+    return _too_large(f"There {seen}: at step {at + 1} the loss jumps from {curve[at]:.3g} to {curve[at + 1]:.3g}.")
+
+
+def _spikes(curve: NDArray[np.float64]) -> list[int]:
+    """Before which steps it jumps up. A far rise is none where mini-batches make the curve rough, but not wild."""
+    moves, range_ = np.diff(curve), np.ptp(curve)
+    found = []
+    for k in np.flatnonzero(moves > JUMP * range_).tolist():
+        roughness = np.median(np.abs(moves[max(0, k - 10) : k + 11]))
+        if moves[k] > STANDS_OUT * roughness or roughness > WILD * range_:
+            found.append(k)
+    return found
 
 
 def _overfits(curve: NDArray[np.float64] | None) -> Diagnosis | None:
@@ -131,7 +142,8 @@ def _overfits(curve: NDArray[np.float64] | None) -> Diagnosis | None:
     end = np.median(smooth[-max(1, len(smooth) // 10) :])
     noise = np.median(np.abs(np.diff(curve, 2))) / 1.65  # σ of what is left when the trend is taken away
     noise = noise if len(curve) > 20 else 0.0
-    if not end - smooth[at] > max(WORSE * abs(smooth[at]), NOISES * noise):
+    too_soon = len(smooth) - 1 - at < min(2, len(curve) // 4)  # the last one of many may be bad luck
+    if too_soon or not end - smooth[at] > max(WORSE * abs(smooth[at]), NOISES * noise):
         return None
     return Diagnosis(
         VERDICTS[3],

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import difflib
 import itertools
+import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from tinygrad_edu.lessons.contents import CONTENTS
 from tinygrad_edu.lessons.questions import by_hand, engine, networks
-from tinygrad_edu.lessons.questions.checks import Exercise
+from tinygrad_edu.lessons.questions.checks import DOTS, Exercise
 
 __all__ = ["Grade", "exercises", "grade"]
 
@@ -56,8 +60,27 @@ def grade(name: str, answer: Any) -> Grade:
         near = difflib.get_close_matches(name, _EXERCISES, n=1)
         meant = f"did you mean {near[0]!r}?" if near else "lessons.exercises() lists them."
         raise ValueError(f"there is no exercise {name!r}; {meant}")
-    wrong = _EXERCISES[name].check(answer)
+    wrong = DOTS if _has_dots(answer) else _wrong_with(_EXERCISES[name], answer)
     return Grade(not wrong, f"Not yet. {wrong}" if wrong else "Right.")
+
+
+def _has_dots(answer: Any) -> bool:
+    """Whether the answer, or a part of it, is still the `...` that the notebook left for it."""
+    if isinstance(answer, list | tuple):
+        return any(map(_has_dots, answer))
+    if isinstance(answer, Mapping):
+        return any(map(_has_dots, answer.values()))
+    return answer is ... or (isinstance(answer, str) and answer in ("...", "…"))
+
+
+def _wrong_with(exercise: Exercise, answer: Any) -> str:
+    """What the exercise says to an answer; one that cannot even be looked at is told so, and breaks nothing."""
+    try:
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a wrong answer may divide by 0; the grade says it better
+            return exercise.check(answer)
+    except Exception as error:  # whatever a learner's object may raise when one looks at it
+        return f"Looking at your answer raised {type(error).__name__}. {exercise.question}"
 
 
 def exercises(lesson: str | None = None) -> list[Exercise]:

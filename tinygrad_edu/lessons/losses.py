@@ -19,11 +19,13 @@ from tinygrad_edu.tensor import Tensor
 __all__ = [
     "CHANCES",
     "CLASSES",
+    "FOR_NUMBERS",
     "HOURS",
     "Punishment",
     "best_constant",
     "classes",
     "constants",
+    "cost",
     "punishments",
     "times_worse",
 ]
@@ -31,6 +33,11 @@ __all__ = [
 CHANCES = (0.95, 0.5, 0.05)  # what the network gave to the right answer: sure and right, unsure, sure and wrong
 CLASSES = ("cat", "dog", "fox")
 HOURS = (1.0, 2.0, 2.0, 3.0, 12.0)  # the last one is an outlier
+FOR_NUMBERS: dict[str, Callable[..., Any]] = {
+    "squared error": mse_loss,
+    "absolute error": l1_loss,
+    "Huber": huber_loss,
+}
 
 
 @dataclass(frozen=True)
@@ -119,5 +126,20 @@ def constants(values: Sequence[float] = HOURS) -> dict[str, float]:
         >>> {name: round(found, 2) for name, found in constants().items()}
         {'squared error': 4.0, 'absolute error': 2.0, 'Huber': 2.33}
     """
-    losses = {"squared error": mse_loss, "absolute error": l1_loss, "Huber": huber_loss}
-    return {name: best_constant(loss, values) for name, loss in losses.items()}
+    return {name: best_constant(loss, values) for name, loss in FOR_NUMBERS.items()}
+
+
+def cost(name: str, guess: float, values: Sequence[float] = HOURS) -> float:
+    """The mean of a loss for numbers, if `guess` is predicted for all the values.
+
+    Args:
+        name: a key of `FOR_NUMBERS`.
+        guess: the prediction.
+        values: what is to be predicted.
+
+    Example:
+        >>> cost("squared error", 4.0), cost("absolute error", 4.0)
+        (16.4, 3.2)
+    """
+    target = np.array(values, dtype=float)
+    return float(FOR_NUMBERS[name](np.full_like(target, guess), target))

@@ -59,7 +59,7 @@ def look(w: float = START) -> Look:
     loss = error(weight)
     loss.backward()
     difference = TRUTH - w * X
-    return Look(w, w * X, difference, difference**2, loss.item(), float(weight.grad))
+    return Look(w, w * X, difference, difference**2, loss.item(), float(weight.grad) + 0.0)  # + 0.0: 0, not −0
 
 
 def descend(lr: float = LR, start: float = START, steps: int = 10) -> list[float]:

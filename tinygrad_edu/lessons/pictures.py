@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_edu.lessons import flip as flip_lesson
 from tinygrad_edu.lessons import losses as losses_lesson
 from tinygrad_edu.lessons import one_weight as one_weight_lesson
 from tinygrad_edu.lessons.brightness import Fit
@@ -17,24 +18,31 @@ from tinygrad_edu.lessons.characters import Result as CharactersResult
 from tinygrad_edu.lessons.checking import V
 from tinygrad_edu.lessons.curves import Curve
 from tinygrad_edu.lessons.digits import Result as DigitsResult
-from tinygrad_edu.lessons.downhill import HIGH, LOW, Ball, f
-from tinygrad_edu.lessons.exam import Landscape
+from tinygrad_edu.lessons.downhill import HIGH, LOW, Ball, bottoms, f, global_minimum
+from tinygrad_edu.lessons.exam import Fitted, Landscape, actual_score, predict
 from tinygrad_edu.lessons.guessing import SECRET, Game
+from tinygrad_edu.nn import Sequential
 from tinygrad_edu.plot import history
 from tinygrad_edu.plot.style import HEIGHTS, blank, style
 
 __all__ = [
     "PICTURES",
+    "ball",
     "brightness",
     "characters",
     "checking",
+    "constants",
     "curves",
     "digits",
     "downhill",
     "exam",
+    "exam_surfaces",
+    "flip",
     "guessing",
+    "kink",
     "losses",
     "one_weight",
+    "valleys",
 ]
 
 
@@ -73,6 +81,7 @@ def one_weight(paths: dict[float, list[float]]) -> Any:
 def brightness(found: Fit) -> Any:
     """Error against epoch, the picture, and the plane that was learned."""
     figure, (left, middle, right) = _panels(3)
+    figure.set_size_inches(12, 3.6)
     _lines(left, {"training": (range(len(found.errors)), found.errors)}, title="Error against epoch")
     left.axhline(found.best_error, color="0.45", linewidth=1, label="best plane")
     left.set(xlabel="epoch", ylabel="mean squared error", yscale="log")
@@ -99,15 +108,129 @@ def exam(found: tuple[Landscape, dict[Any, Any]]) -> Any:
         axes.annotate(
             place.name,
             (place.weight_study, place.weight_sleep),
-            xytext=(0, 9),
+            xytext=(0, -9),
             textcoords="offset points",
             ha="center",
+            va="top",
             fontsize=8,
             bbox={"boxstyle": "round,pad=0.2", "facecolor": "white", "alpha": 0.85, "linewidth": 0},
         )
     axes.set(title="Loss over two knobs, and two descents", xlabel="weight_study", ylabel="weight_sleep")
     axes.legend(loc="lower right", facecolor="0.35", labelcolor="white")
     figure.colorbar(filled, label="loss (mean squared error)")
+    return figure
+
+
+def exam_surfaces(plane: Fitted, bent: Fitted) -> Any:
+    """The scores that two predictors give, and the true ones, over hours of study and of sleep; darker is lower."""
+    study, sleep = np.meshgrid(np.linspace(0, 12, 60), np.linspace(4, 11, 60))
+    surfaces = {predictor.name: predict(predictor, study, sleep) for predictor in (plane, bent)}
+    surfaces["the truth"] = actual_score(study, sleep)
+    levels = np.arange(0, 101, 10)
+    ink = ["white" if level < 60 else "black" for level in levels]
+    figure, panels = _panels(3)
+    figure.set_size_inches(12, 3.8)
+    for axes, (name, scores) in zip(panels, surfaces.items()):
+        filled = axes.contourf(study, sleep, scores, levels=levels, cmap=HEIGHTS, extend="both")
+        lines = axes.contour(study, sleep, scores, levels=levels, colors=ink, linewidths=0.6)
+        axes.clabel(lines, fontsize=9, colors=ink)
+        axes.set(title=name, xlabel="study_hours", ylabel="sleep_hours")
+    figure.colorbar(filled, ax=list(panels), label="score")
+    return figure
+
+
+def flip(tried: Mapping[int, flip_lesson.Starts]) -> Any:
+    """The loss of every start on all 16 images, a panel for each number of hidden units, with the floor drawn in."""
+    figure, panels = _panels(len(tried), height=4)
+    for axes, starts in zip(panels, tried.values()):
+        for start in starts.starts:
+            best = start is starts.best
+            axes.plot(
+                start.run.losses,
+                color="#0072B2" if best else "0.6",
+                linewidth=2 if best else 0.8,
+                zorder=3 if best else 2,
+                label="the best start" if best else None,
+            )
+        if starts.floor:
+            axes.axhline(starts.floor, color="#D55E00", linestyle="--", label=f"the floor, {starts.floor:g}", zorder=4)
+        count = len(starts.starts)
+        title = f"{starts.hidden} hidden units, {count} start{'s' * (count > 1)}"
+        axes.set(title=title, xlabel="steps taken", ylabel="loss", yscale="log", ylim=(5e-7, 1))
+        axes.grid(alpha=0.25)
+        axes.legend(framealpha=0.85, edgecolor="none")
+    return figure
+
+
+def kink(model: Sequential) -> Any:
+    """The traced image's loss over the bias of hidden unit 0, which lies on ReLU's kink, and three slopes there."""
+    bias = model[0].bias.data
+    here, moved = float(bias[0]), np.linspace(-0.5, 0.5, 101)
+
+    def loss(by: float) -> float:
+        bias[0] = here + by
+        return float(flip_lesson.trace(model, flip_lesson.IMAGE).loss)
+
+    heights = [loss(by) for by in moved]
+    h = 0.4  # large enough to be seen
+    middle, left, right = loss(0.0), loss(-h), loss(h)
+    bias[0] = here
+    entry = flip_lesson.check_gradients(model, flip_lesson.IMAGE).kinks[-1]
+    figure, (axes,) = _panels(1)
+    figure.set_size_inches(7.5, 4)
+    axes.plot(moved, heights, color="black", linewidth=2, label="loss")
+    side = np.array([0.0, h])
+    for k, (name, x, slope) in enumerate((("left", -side, entry.left), ("right", side, entry.right)), 1):
+        colour, dashes, _ = style(k)
+        axes.plot(x, middle + slope * x, color=colour, linestyle=dashes, linewidth=2, label=f"{name} slope {slope:.3g}")
+    axes.plot([-h, h], [left, right], "o:", color="0.45", label=f"central difference, h = {h}")
+    axes.set(title="One corner, two slopes", xlabel="change of b1[0]", ylabel="loss")
+    axes.grid(alpha=0.25)
+    axes.legend(framealpha=0.85, edgecolor="none")
+    return figure
+
+
+def valleys() -> Any:
+    """The curve with its minima named."""
+    figure, (axes,) = _panels(1)
+    figure.set_size_inches(7.5, 3.8)
+    x = np.linspace(LOW, HIGH, 600)
+    axes.plot(x, f(x), color="0.4", linewidth=1.8)
+    for bottom in bottoms():
+        best = bottom == global_minimum()
+        axes.plot(
+            bottom.x, bottom.f, "*" if best else "o", color="#D55E00" if best else "#0072B2", ms=14 if best else 7
+        )
+        name = f"{'global minimum' if best else 'local'}\n{bottom.x:.4f}".replace("-", "−")
+        axes.annotate(name, (bottom.x, bottom.f - 0.25), ha="center", va="top", fontsize=9)
+    axes.set(xlabel="x", ylabel="f(x)", ylim=(-2.4, None))
+    axes.grid(alpha=0.25)
+    return figure
+
+
+def ball(rolled: Ball) -> Any:
+    """A ball on the curve with the tangent below it and the path behind it, and its height against steps."""
+    figure, (left, right) = _panels(2, height=3.8)
+    x = np.linspace(LOW, HIGH, 600)
+    left.plot(x, f(x), color="0.6", linewidth=1.5)
+    left.plot(rolled.path, rolled.heights, ".:", color="#0072B2", ms=6, linewidth=0.8, label="its path")
+    near = rolled.x + np.array([-1, 1]) / np.hypot(1, rolled.slope)
+    left.plot(
+        near,
+        rolled.tangent(near),
+        color="#D55E00",
+        linewidth=2.2,
+        label=f"tangent, slope {round(rolled.slope, 2) + 0.0:g}",
+    )
+    left.plot(rolled.path[0], rolled.heights[0], "ko", ms=9, fillstyle="none", label="start")
+    left.plot(rolled.x, rolled.f, "ko", ms=9, label="ball")
+    left.set(xlabel="x", ylabel="f(x)", xlim=(LOW, HIGH), ylim=(-2.4, 6), title=f"Learning rate {rolled.lr:g}")
+    left.legend(framealpha=0.85, edgecolor="none", loc="upper center", ncols=2)
+    right.plot(rolled.heights, color="#0072B2", marker="." if rolled.steps < 60 else "", linewidth=1.2)
+    right.set(xlabel="steps taken", ylabel="f(x)", title=rolled.verdict)
+    right.xaxis.get_major_locator().set_params(integer=True)
+    for axes in (left, right):
+        axes.grid(alpha=0.25)
     return figure
 
 
@@ -145,16 +268,35 @@ def losses(_: None = None) -> Any:
     return figure
 
 
+def constants(best: Mapping[str, float], values: Sequence[float] = losses_lesson.HOURS) -> Any:
+    """What one prediction for all the values costs, loss by loss, as a multiple of the least that it can cost."""
+    figure, (axes,) = _panels(1)
+    figure.set_size_inches(7, 4.4)
+    guesses = np.linspace(min(values), max(values), 300)
+    for i, (name, constant) in enumerate(best.items()):
+        lowest = losses_lesson.cost(name, constant, values)
+        costs = [losses_lesson.cost(name, guess, values) / lowest for guess in guesses]
+        colour, dashes, marker = style(i)
+        axes.plot(guesses, costs, color=colour, linestyle=dashes, linewidth=1.8)
+        label = f"{name}, lowest at {constant:.2f}"
+        axes.plot(constant, 1, marker, color=colour, linestyle=dashes, linewidth=1.8, ms=8, label=label)
+    axes.plot(values, np.full(len(values), 0.8), "|", color="0.4", ms=14, markeredgewidth=1.5, label="the values")
+    axes.set(title="One prediction for all", xlabel="prediction", ylabel="mean loss, in units of the lowest")
+    axes.grid(alpha=0.25)
+    axes.legend(framealpha=0.85, edgecolor="none", handlelength=3.5)
+    return figure
+
+
 def curves(found: Sequence[Curve]) -> Any:
-    """Four runs, each with its diagnosis."""
-    figure, panels = _panels(4)
-    for axes, curve in zip(panels, found):
+    """Four runs, two by two, each with its diagnosis."""
+    figure = blank(2, rows=2, height=3.6)
+    for axes, curve in zip(figure.subplots(2, 2).flat, found):
         lines = {
             name: (range(len(values)), values)
             for name, values in (("training", curve.losses), ("validation", curve.validation))
         }
         _lines(axes, lines, title=f"{curve.title}\n{curve.diagnosis.verdict}", xlabel="epoch", ylabel="loss")
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(0, 1.1 * float(np.nanmax([*curve.losses, *curve.validation])))
     return figure
 
 

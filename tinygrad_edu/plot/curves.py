@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tinygrad_edu.plot.style import HUGE, blank, finished, plain, style
+from tinygrad_edu.plot.style import HUGE, blank, finished, plain, readable, style
 
 __all__ = ["history", "learning_rates", "losses", "step_sizes"]
 
@@ -17,7 +18,10 @@ TOO_HIGH = 100.0  # times the largest first loss: what rises above that has blow
 MARKED = 30  # points up to which each has its marker
 LEGEND: dict[str, Any] = {"handlelength": 3.5, "framealpha": 0.85, "edgecolor": "none"}
 FEW = 4  # names that find room among the lines; more go below
-BELOW: dict[str, Any] = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.2), "ncols": 2}
+BELOW: dict[str, Any] = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.16), "ncols": 2}
+LINE = 0.2  # inches of a line of the legend, by which the picture grows if it stands below
+
+METHODS = "a dict from methods to errors, such as {'central': errors}"
 
 Curve = NDArray[np.float64]
 
@@ -34,6 +38,7 @@ def history(history: Any, path: str | Path | None = None) -> Any:
 
     Raises:
         ImportError: matplotlib is not installed.
+        TypeError: `history` is neither.
         ValueError: there is no epoch to draw.
 
     Example:
@@ -42,7 +47,9 @@ def history(history: Any, path: str | Path | None = None) -> Any:
         >>> len(figure.axes)
         1
     """
-    epochs: Mapping[str, Sequence[float]] = getattr(history, "epochs", history)
+    epochs: Mapping[str, Sequence[float]] = _mapping(
+        getattr(history, "epochs", history), "a History, or a dict such as {'loss': [1.0, 0.5], 'val_loss': [1.1, 0.8]}"
+    )
     if not epochs.get("loss"):
         raise ValueError("there is no epoch to draw: train first, tg.fit(...)")
     others = [name for name in epochs if name.removeprefix("val_") not in ("loss", "lr", "grad_norm", "seconds")]
@@ -71,6 +78,7 @@ def losses(runs: Mapping[str, Any], path: str | Path | None = None) -> Any:
 
     Raises:
         ImportError: matplotlib is not installed.
+        TypeError: `runs` is no dict.
         ValueError: there is no run, a run has no losses, or losses by the step are mixed with losses by the epoch.
 
     Example:
@@ -99,7 +107,7 @@ def learning_rates(runs: Mapping[float, Any], path: str | Path | None = None) ->
 
     Raises:
         ImportError: matplotlib is not installed.
-        ValueError: as for `losses`, or a learning rate is not positive.
+        TypeError, ValueError: as for `losses`, or a learning rate is not positive.
 
     Example:
         >>> import tinygrad_edu as tg
@@ -107,7 +115,8 @@ def learning_rates(runs: Mapping[float, Any], path: str | Path | None = None) ->
         >>> [float(rate) for rate in figure.axes[1].lines[0].get_xdata()]
         [0.01, 0.25, 0.6]
     """
-    if not all(rate > 0 for rate in runs):
+    _mapping(runs, "a dict from learning rates to losses, such as {0.01: losses}")
+    if not all(isinstance(rate, Real) and rate > 0 for rate in runs):
         raise ValueError(f"learning rates must be positive to stand on a logarithmic axis; got {list(runs)}")
     named, unit = _losses({f"{rate:g}": runs[rate] for rate in sorted(runs)})
     figure = blank(2)
@@ -126,6 +135,8 @@ def learning_rates(runs: Mapping[float, Any], path: str | Path | None = None) ->
     right.set_xlim(rates[0] / 1.5, rates[-1] * 1.5)
     right.legend(**LEGEND)
     right.set_yscale(left.get_yscale())
+    if right.get_yscale() == "log":
+        readable(right.yaxis, *right.get_ylim())
     right.set(title=f"Where each rate ends, at {unit} {max(map(len, named.values()))}")
     right.set(xscale="log", xlabel="learning rate", ylabel="last loss")
     right.grid(alpha=0.25)
@@ -147,7 +158,8 @@ def step_sizes(steps: Sequence[float], errors: Mapping[str, Sequence[float]], pa
 
     Raises:
         ImportError: matplotlib is not installed.
-        ValueError: steps are not positive, or a method has another number of errors.
+        TypeError: `errors` is no dict.
+        ValueError: steps are not positive, there is no method, or one has another number of errors.
 
     Example:
         >>> import numpy as np, tinygrad_edu as tg
@@ -160,7 +172,9 @@ def step_sizes(steps: Sequence[float], errors: Mapping[str, Sequence[float]], pa
     h = _curve(steps, "steps")
     if not (h > 0).all():
         raise ValueError("step sizes must be positive to stand on a logarithmic axis")
-    curves = {name: np.abs(_curve(values, name)) for name, values in errors.items()}
+    curves = {name: np.abs(_curve(values, name)) for name, values in _mapping(errors, METHODS).items()}
+    if not curves:
+        raise ValueError(f"there is no method to draw; give {METHODS}")
     for name, curve in curves.items():
         if len(curve) != len(h):
             raise ValueError(f"{name!r} has {len(curve)} errors for {len(h)} steps")
@@ -173,10 +187,18 @@ def step_sizes(steps: Sequence[float], errors: Mapping[str, Sequence[float]], pa
         _at_the_edge(axes, h[curve == 0], 0, color=colour, marker=marker)
     zeros = any((curve == 0).any() for curve in curves.values())
     axes.set(title="Error against step size", xlabel="step size" + " (errors of 0 on the axis)" * zeros, ylabel="error")
+    if not any((np.isfinite(curve) & (curve > 0)).any() for curve in curves.values()):
+        axes.set(xlim=(h.min() / 2, h.max() * 2), ylim=(float(np.finfo(float).eps), 1))  # nothing to take them from
     axes.set(xscale="log", yscale="log")
     axes.grid(alpha=0.25)
     axes.legend(**LEGEND)
     return finished(figure, path)
+
+
+def _mapping(runs: Any, wanted: str) -> Any:
+    if not isinstance(runs, Mapping):
+        raise TypeError(f"this picture needs {wanted}; got a {type(runs).__name__}")
+    return runs
 
 
 def _spoken(name: str) -> str:
@@ -185,7 +207,7 @@ def _spoken(name: str) -> str:
 
 def _losses(runs: Mapping[str, Any]) -> tuple[dict[str, Curve], str]:
     """(name → losses, what they are counted by)."""
-    if not runs:
+    if not _mapping(runs, "a dict from names to losses, such as {'SGD': losses}"):
         raise ValueError("there is no run to draw; give a dict, such as {'SGD': losses}")
     by_epoch = [hasattr(run, "epochs") for run in runs.values()]
     if any(by_epoch) != all(by_epoch):
@@ -198,7 +220,10 @@ def _losses(runs: Mapping[str, Any]) -> tuple[dict[str, Curve], str]:
 
 def _curve(values: Any, name: str) -> Curve:
     """As floats; numbers, arrays and tensors of one entry are all taken."""
-    curve = np.array([plain(value).item() for value in values], float)
+    try:
+        curve = np.array([plain(value).item() for value in values], float)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name!r} must be a list of single numbers, such as [1.0, 0.5]; {error}") from None
     if not len(curve):
         raise ValueError(f"{name!r} has no numbers to draw")
     return curve
@@ -225,9 +250,14 @@ def _draw(axes: Any, curves: Mapping[str, Curve], unit: str, legend: str = "", s
     if finite.size and finite.max() > top:
         lowest = finite[finite > 0].min()
         axes.set_ylim(max(lowest / 2, 1 / HUGE), top)
+    if scale == "log":
+        readable(axes.yaxis, *axes.get_ylim())
     axes.set(xlabel=unit)
     axes.grid(alpha=0.25)
     axes.legend(**LEGEND, **(BELOW if len(curves) > FEW else {}), title=legend or None)
+    if len(curves) > FEW:
+        figure = axes.figure
+        figure.set_figheight(figure.get_figheight() + LINE * ((len(curves) + 1) // 2 + bool(legend)))
     axes.xaxis.get_major_locator().set_params(integer=True)
     return top
 

@@ -31,6 +31,7 @@ def histograms(model: Any, path: str | Path | None = None) -> Any:
 
     Raises:
         ImportError: matplotlib is not installed.
+        TypeError: `model` is no module.
         ValueError: there are no parameters.
 
     Example:
@@ -41,6 +42,8 @@ def histograms(model: Any, path: str | Path | None = None) -> Any:
         >>> [axes.get_title() for axes in figure.axes]
         ['weight, 20 × 10', 'its gradient', 'bias, 10', 'its gradient']
     """
+    if not hasattr(model, "named_parameters"):
+        raise TypeError(f"histograms needs a module such as tg.nn.Linear(2, 1); got a {type(model).__name__}")
     named = list(model.named_parameters())
     if not named:
         raise ValueError(f"{type(model).__name__} has no parameters to draw")

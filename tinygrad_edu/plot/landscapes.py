@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,9 @@ from tinygrad_edu.recording import no_grad
 
 __all__ = ["landscape", "model_landscape"]
 
-STEEP = 100.0  # largest over smallest height from which on the picture shows logarithms
+STEEP = 100.0  # high over low (see `_limits`) from which on the picture shows logarithms
 LEVELS = 16
+PIT = 0.1  # how far logarithms are followed down: they go to −∞ where the loss goes to 0
 ROOM = 0.25  # around a descent, as a part of its extent
 
 Array = NDArray[np.float64]
@@ -51,7 +53,7 @@ def landscape(
 
     Raises:
         ImportError: matplotlib is not installed.
-        ValueError: a range is empty, the descent has another shape, or f is nowhere finite.
+        ValueError: a range is empty, the descent has another shape, or f is nowhere finite or no single number.
 
     Example:
         >>> import tinygrad_edu as tg
@@ -61,8 +63,10 @@ def landscape(
         'w'
     """
     for name, (low, high) in zip(names, (x, y)):
-        if not low < high:
+        if not -math.inf < low < high < math.inf:
             raise ValueError(f"the range of {name} must go up, such as (-1, 1); got ({low}, {high})")
+    if points < 2:
+        raise ValueError(f"a landscape has at least 2 points along each side, such as points=25; got {points}")
     walked = None if descent is None else np.array(descent, float)
     if walked is not None and (walked.ndim != 2 or walked.shape[1] != 2 or not len(walked)):
         raise ValueError(f"a descent is a list of points (x, y), shape (steps, 2); got shape {walked.shape}")
@@ -101,6 +105,7 @@ def model_landscape(
 
     Raises:
         ImportError: matplotlib is not installed.
+        TypeError: `loss` is a number and no function.
         ValueError: there are no parameters, the descent has fewer than two states, or its names do not fit.
 
     Example:
@@ -111,6 +116,8 @@ def model_landscape(
         >>> figure.axes[1].get_xlabel()
         'along a random direction'
     """
+    if not callable(loss):
+        raise TypeError("the loss must be computed anew at every point: lambda: tg.nn.mse_loss(net(x), y)")
     parameters = dict(model.named_parameters())
     if not parameters:
         raise ValueError(f"{type(model).__name__} has no parameters to move")
@@ -139,7 +146,10 @@ def model_landscape(
 def _height(f: Callable[[float, float], Any], a: float, b: float) -> float:
     with no_grad(), np.errstate(all="ignore"):
         value = f(float(a), float(b))
-    return float(plain(value).item())
+    height = plain(value)
+    if height.size != 1:
+        raise ValueError(f"a landscape needs a single number for every point; got shape {height.shape}: np.mean(...)?")
+    return float(height.item())
 
 
 # ---- directions --------------------------------------------------------------------------------------------------
@@ -187,10 +197,10 @@ def _picture(x: Array, y: Array, heights: Array, walked: Array | None, on_the_wa
     finite = heights[np.abs(heights) < HUGE]
     if not finite.size:
         raise ValueError("the loss is not finite anywhere in these ranges")
-    steep = finite.min() > 0 and finite.max() > STEEP * finite.min()
+    steep = _is_steep(finite)
     label = "log₁₀ of the loss" if steep else "loss"
     shown = _shown(heights, steep)
-    low, high = _limits(shown)
+    low, high = _limits(shown, steep)
     cut = np.clip(shown, low, high)
     notes = ["grey: blown up"] * (finite.size < heights.size) + ["what is far off is cut"] * bool(np.any(cut != shown))
     figure = blank(2, height=4.6)
@@ -216,17 +226,23 @@ def _picture(x: Array, y: Array, heights: Array, walked: Array | None, on_the_wa
     return figure
 
 
+def _is_steep(finite: Array) -> bool:
+    """Whether heights need a logarithmic scale. One lowest point, which may even be 0, does not make a valley steep."""
+    low, high = np.quantile(finite, [0.05, 0.98])
+    return bool(finite.min() >= 0 and 0 < STEEP * low < high)
+
+
 def _shown(heights: Array, steep: bool) -> Any:
     """Heights, or their logarithms; masked where there are none."""
-    there = (np.abs(heights) < HUGE) & ((heights > 0) | (not steep))
+    there = np.abs(heights) < HUGE
     numbers = np.where(there, heights, 1.0)
-    return np.ma.array(np.log10(numbers) if steep else numbers, mask=~there)
+    return np.ma.array(np.log10(np.maximum(numbers, 1 / HUGE)) if steep else numbers, mask=~there)
 
 
-def _limits(shown: Any) -> Range:
-    """Where to cut: outside of what almost all heights take up by more than as much again."""
+def _limits(shown: Any, steep: bool) -> Range:
+    """Where to cut: outside of what almost all heights take up by more than as much again, and logarithms sooner."""
     low, high = np.quantile(shown.compressed(), [0.02, 0.98])
-    return low - (high - low), high + (high - low)
+    return low - (PIT if steep else 1.0) * (high - low), high + (high - low)
 
 
 def _walk(surface: Any, contours: Any, walked: Array, heights: Array) -> None:
@@ -251,4 +267,4 @@ def _walk(surface: Any, contours: Any, walked: Array, heights: Array) -> None:
         contours.scatter(x[k], y[k], label=name, **look)
         if inside[k]:
             surface.scatter(x[k], y[k], heights[k], depthshade=False, **look)
-    contours.legend(loc="upper right", fontsize=9)
+    contours.legend(loc="best", fontsize=9)

@@ -46,7 +46,7 @@ def boundary(
 
     Raises:
         ImportError: matplotlib is not installed.
-        ValueError: shapes do not fit, or there are more classes than colours.
+        ValueError: shapes do not fit, samples or scores are not finite, or there are more classes than colours.
 
     Example:
         >>> import numpy as np, tinygrad_edu as tg
@@ -58,6 +58,13 @@ def boundary(
     samples, truth = np.asarray(x, float), np.asarray(y)
     if samples.ndim != 2 or samples.shape[1] != 2 or truth.shape != samples.shape[:1]:
         raise ValueError(f"boundary needs x of shape (n, 2) and y of shape (n,), got {samples.shape} and {truth.shape}")
+    if not len(samples) or not np.isfinite(samples).all():
+        raise ValueError(
+            f"boundary needs at least one sample, all of finite numbers; got {len(samples)}, "
+            f"{int((~np.isfinite(samples)).any(axis=1).sum())} of which are not finite"
+        )
+    if truth.dtype.kind not in "biuf" or (truth < 0).any() or (truth != np.floor(truth)).any():
+        raise ValueError("boundary needs y as class numbers from 0; np.unique(y, return_inverse=True)[1] makes them")
     low, high = samples.min(axis=0), samples.max(axis=0)
     edge = ROOM * (high - low) + 1e-9
     across, along = (np.linspace(low[i] - edge[i], high[i] + edge[i], FINE) for i in (0, 1))
@@ -72,11 +79,11 @@ def boundary(
     figure = blank() if axes is None else axes.figure
     axes = figure.subplots() if axes is None else axes
     styles = [style(k + 1) if k + 1 < LARGEST else style(0) for k in range(len(labels))]  # black, which hides, last
-    levels = np.arange(len(labels) + 1) - 0.5
     regions = chosen.reshape(FINE, FINE)
-    axes.contourf(across, along, regions, levels=levels, colors=[s.colour for s in styles], alpha=0.25)
-    if regions.min() < regions.max():
-        axes.contour(across, along, regions, levels=levels[1:-1], colors="#333333", linewidths=1)
+    for k in np.unique(regions):  # one by one: from class 0 to class 2 the way is not through class 1
+        axes.contourf(across, along, regions == k, levels=[0.5, 1.5], colors=[styles[k].colour], alpha=0.25)
+    for k in np.unique(regions)[:-1]:
+        axes.contour(across, along, regions == k, levels=[0.5], colors="#333333", linewidths=1)
     for k, (name, (colour, _, marker)) in enumerate(zip(labels, styles)):
         axes.scatter(*samples[truth == k].T, c=colour, marker=marker, s=16, label=name)
     axes.set(title="The samples, and what is taken for which class", xlabel=names[0], ylabel=names[1])
@@ -88,6 +95,8 @@ def _classes(predict: Callable[[NDArray[Any]], Any], points: NDArray[Any]) -> ND
     with no_grad():
         found = plain(predict(points))
     if found.ndim == 2 and found.shape[1] > 1 and len(found) == len(points):
+        if not np.isfinite(found).all():
+            raise ValueError("predict returned scores that are not finite: the network has blown up")
         winner: NDArray[Any] = np.argmax(found, axis=1)
         return winner
     if found.shape == points.shape[:1] and found.dtype.kind in "biu":

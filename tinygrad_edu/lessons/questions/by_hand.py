@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 from tinygrad_edu.lessons import downhill
 from tinygrad_edu.lessons.brightness import least_squares
-from tinygrad_edu.lessons.questions.checks import Exercise, choice, formula, number, rule
+from tinygrad_edu.lessons.questions.checks import Exercise, choice, formula, number, rule, shown
 
 __all__ = ["EXERCISES"]
 
-ROWS = np.array([[1.0, 0.0, 0.0], [1.0, 0.5, 0.2], [1.0, 0.1, 0.9], [1.0, 1.0, 0.4]])
-GREY = np.array([0.1, 0.5, 0.4, 0.9])
+ROWS = np.array([[1.0, 0.0, 0.0], [1.0, 0.5, 0.2], [1.0, 0.1, 0.9], [1.0, 1.0, 0.4], [1.0, 0.7, 0.6]])
+GREY = np.array([0.1, 0.5, 0.4, 0.9, 0.3])
 LOOP = ["forward", "loss", "backward", "update"]
 
 
 def _order(answer: Any) -> str:
-    given = [str(word).lower() for word in answer] if isinstance(answer, list | tuple) else None
+    words = re.findall(r"\w+", answer) if isinstance(answer, str) else answer
+    given = [str(word).lower() for word in words] if isinstance(words, Iterable) else None
     if given is None or sorted(given) != sorted(LOOP):
         return f"A list of these four words is wanted: {', '.join(sorted(LOOP))}."
     if given == LOOP:
@@ -37,7 +39,7 @@ def _mean_squared_slopes(x: Any, y: Any, w: Any) -> Any:
 
 def _escape(answer: Any) -> str:
     if not isinstance(answer, Mapping):
-        return f'Settings of the ball are wanted, such as {{"lr": 0.1, "optimizer": "momentum"}}, not {answer!r:.60}.'
+        return f'Settings of the ball are wanted, such as {{"lr": 0.1, "optimizer": "momentum"}}, not {shown(answer)}.'
     if "start" in answer and answer["start"] != 3.0:
         return "The start is part of the question: it stays at 3."
     try:
@@ -48,7 +50,8 @@ def _escape(answer: Any) -> str:
     if abs(ball.x - downhill.global_minimum().x) < 0.05 and ball.is_at_rest:
         return ""
     more = "Let it gain speed, or begin with large steps and let them shrink."
-    return f"After {ball.steps} steps it is at {ball.x:.4f}: {ball.verdict}. {more}"
+    where = f"{ball.x:.4f}" if abs(ball.x) < 1e4 else f"{ball.x:.0e}"
+    return f"After {ball.steps} steps it is at {where}: {ball.verdict}. {more}"
 
 
 EXERCISES = (
@@ -67,6 +70,7 @@ EXERCISES = (
             {
                 9: "Those are the weights; every unit has a bias too.",
                 12: "One bias is missing: the output has one too.",
+                10: "The three hidden units have a bias each.",
             },
             "A layer has inputs × outputs weights and one bias for each output; ReLU has nothing to learn.",
         ),
@@ -75,7 +79,15 @@ EXERCISES = (
     Exercise(
         "tour.gradient",
         "What is the slope of 3·x² + x at x = 2? A number; by hand or with tg.grad.",
-        number(13, {14: "That is the value.", 12: "The lone x has a slope too."}, "Try tg.grad(f)(2.0)."),
+        number(
+            13,
+            {
+                14: "That is the value.",
+                12: "The lone x has a slope too.",
+                7: "The square brings a factor 2: the slope of x² is 2·x.",
+            },
+            "Try tg.grad(f)(2.0).",
+        ),
         "13",
     ),
     Exercise(
@@ -123,7 +135,10 @@ EXERCISES = (
         "Which learning rate lands on w = 5 in one step, from anywhere? A number.",
         number(
             0.25,
-            {0.5: "That jumps as far beyond 5 as it was before it: it bounces for ever."},
+            {
+                0.5: "That jumps as far beyond 5 as it was before it: it bounces for ever.",
+                4: "The slope is 4·(w − 5); the learning rate has to undo the 4.",
+            },
             "The slope is (w − 5)·x² = 4·(w − 5). Which η makes w − η·slope equal to 5?",
         ),
         "0.25",
@@ -144,7 +159,11 @@ EXERCISES = (
         "w0 = 0.2, w1 = 0.4, w2 = 0.1: how bright is the pixel x = 0.5, y = 1? A number.",
         number(
             0.5,
-            {0.3: "w0 is there for every pixel: its column in the table is 1.", 0.4: "y = 1 counts with w2 = 0.1."},
+            {
+                0.3: "w0 is there for every pixel: its column in the table is 1.",
+                0.4: "y = 1 counts with w2 = 0.1.",
+                0.7: "x is 0.5: w1 counts half.",
+            },
             "brightness = w0 + w1·x + w2·y.",
         ),
         "0.5",
@@ -154,15 +173,25 @@ EXERCISES = (
         "Write the gradient of the mean squared error: a function (X, y, w) → three slopes; X has shape (n, 3).",
         formula(
             _mean_squared_slopes,
-            [(ROWS, GREY, np.zeros(3)), (ROWS, GREY, np.array([0.5, -1.0, 2.0]))],
+            [(ROWS, GREY, np.zeros(3)), (ROWS[:3], GREY[:3], np.array([0.5, -1.0, 2.0]))],
             "The error of a pixel is (row·w − y)²; its slope is 2·(row·w − y)·row, and one takes the mean over pixels.",
+            {
+                "The mean is forgotten: divide by the number of pixels, len(y).": lambda X, y, w: 2 * X.T @ (X @ w - y),
+                "The factor 2 is forgotten: the slope of a square is 2 times what is squared.": lambda X, y, w: (
+                    X.T @ (X @ w - y) / len(y)
+                ),
+                "The mean and the factor 2 are forgotten.": lambda X, y, w: X.T @ (X @ w - y),
+                "The sign is flipped: the error is prediction − truth, X @ w − y.": lambda X, y, w: (
+                    2 * X.T @ (y - X @ w) / len(y)
+                ),
+            },
         ),
         "lambda X, y, w: 2 * X.T @ (X @ w - y) / len(y)",
     ),
     Exercise(
         "brightness.least_squares",
         "Write the closed form: a function (X, y) → the three weights with the least mean squared error.",
-        formula(least_squares, [(ROWS, GREY), (ROWS, GREY[::-1])], "At the bottom all slopes are 0: XᵀX·w = Xᵀ·y."),
+        formula(least_squares, [(ROWS, GREY), (ROWS[:4], GREY[1:])], "At the bottom all slopes are 0: XᵀX·w = Xᵀ·y."),
         "lambda X, y: np.linalg.lstsq(X, y)[0]",
     ),
     Exercise(
@@ -179,7 +208,15 @@ EXERCISES = (
     Exercise(
         "exam.parameters",
         "How many knobs has 2 → 16 → 1, with biases? A number.",
-        number(65, {48: "Those are the weights; 17 biases are missing."}, "2·16 + 16 + 16·1 + 1."),
+        number(
+            65,
+            {
+                48: "Those are the weights; 17 biases are missing.",
+                64: "The output has a bias too.",
+                49: "The 16 hidden units have a bias each.",
+            },
+            "2·16 + 16 + 16·1 + 1.",
+        ),
         "65",
     ),
     Exercise(
@@ -215,6 +252,7 @@ EXERCISES = (
             lambda x: np.maximum(x, 0.0),
             (np.array([-1.5, -0.3, 0.4, 2.0]),),
             "Where x > 0 relu hands everything on; elsewhere it is flat, and nothing comes through.",
+            x="x",
         ),
         "lambda g, x: g * (x > 0)",
     ),
@@ -237,6 +275,18 @@ EXERCISES = (
             lambda x: 0.24 * x + 2.4 * np.cos(2.4 * x) - 1.5 * np.sin(5 * x),
             [(x,) for x in (-4.0, -0.5, 0.0, 1.3, 3.0)],
             "Term by term; sin(2.4·x) brings its inner slope 2.4 along, cos turns into −sin.",
+            {
+                "cos turns into −sin: mind the sign of the last term.": lambda x: (
+                    0.24 * x + 2.4 * np.cos(2.4 * x) + 1.5 * np.sin(5 * x)
+                ),
+                "The inner slopes are forgotten: sin(2.4·x) brings 2.4 along, cos(5·x) brings 5.": lambda x: (
+                    0.24 * x + np.cos(2.4 * x) - 0.3 * np.sin(5 * x)
+                ),
+                "The square brings a factor 2: the slope of 0.12·x² is 0.24·x.": lambda x: (
+                    0.12 * x + 2.4 * np.cos(2.4 * x) - 1.5 * np.sin(5 * x)
+                ),
+                "That is f itself; its slope is wanted.": downhill.f,
+            },
         ),
         "lambda x: 0.24 * x + 2.4 * np.cos(2.4 * x) - 1.5 * np.sin(5 * x)",
     ),

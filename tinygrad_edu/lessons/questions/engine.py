@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_edu.lessons.checking import suspects
-from tinygrad_edu.lessons.questions.checks import Check, Exercise, choice, names, number, rule
+from tinygrad_edu.lessons.questions.checks import Check, Exercise, as_number, choice, names, number, rule, shown
 
 __all__ = ["EXERCISES"]
 
@@ -46,10 +46,10 @@ def _best_step(answer: Any) -> str:
         "Look at the V: the h² error and the rounding ε/h are equal near the cube root of ε.",
         within=0.2,
     )
-    try:
-        return check(math.log10(float(answer)))
-    except (TypeError, ValueError):
-        return f"A step size above 0 is wanted, not {answer!r:.60}."
+    step = as_number(answer)
+    if step <= 0:
+        return f"A step size above 0 is wanted, not {shown(answer)}."
+    return check(math.log10(step)) if math.isfinite(step) else check(answer)
 
 
 EXERCISES = (
@@ -57,13 +57,19 @@ EXERCISES = (
     Exercise(
         "engine.multiply",
         "Write the rules of x·y: a dict {'x': lambda g, y: ..., 'y': lambda g, x: ...}.",
-        rule(np.multiply, (X, np.array([3.0, 0.5, -1.0])), "If x grows by a little, x·y grows by y times that."),
+        rule(
+            np.multiply,
+            (X, np.array([3.0, 0.5, -1.0])),
+            "If x grows by a little, x·y grows by y times that.",
+            x="y",
+            y="x",
+        ),
         '{"x": lambda g, y: g * y, "y": lambda g, x: g * x}',
     ),
     Exercise(
         "engine.tanh",
         "Write the rule of tanh with its result only: lambda g, out: ...",
-        rule(np.tanh, (X,), "The slope of tanh is 1 − tanh², and tanh is what it returned: out."),
+        rule(np.tanh, (X,), "The slope of tanh is 1 − tanh², and tanh is what it returned: out.", x="out"),
         "lambda g, out: g * (1 - out**2)",
     ),
     Exercise(
@@ -83,6 +89,8 @@ EXERCISES = (
             _product,
             (np.array([[1.0, 2.0, 0.5], [0.3, -1.0, 2.0]]), np.array([[0.3, -0.2], [1.1, 0.7], [0.4, 0.9]])),
             "The shapes tell: g is (2, 2), a (2, 3), b (3, 2); a gradient has the shape of what it belongs to.",
+            a="b",
+            b="a",
         ),
         '{"a": lambda g, b: g @ b.T, "b": lambda g, a: a.T @ g}',
     ),
@@ -140,6 +148,7 @@ EXERCISES = (
             _softmax,
             (X,),
             "∂outᵢ/∂xⱼ = outᵢ·(δᵢⱼ − outⱼ): through the sum each output depends on every input.",
+            x="out",
         ),
         "lambda g, out: out * (g - np.sum(g * out))",
     ),

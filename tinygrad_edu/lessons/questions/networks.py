@@ -20,7 +20,11 @@ EXERCISES = (
         "How many parameters has 4 → 3 → 4, with biases? A number.",
         number(
             31,
-            {24: "Those are the weights; 3 + 4 biases are missing.", 28: "The hidden layer's 3 biases are missing."},
+            {
+                24: "Those are the weights; 3 + 4 biases are missing.",
+                27: "The output layer's 4 biases are missing.",
+                28: "The hidden layer's 3 biases are missing.",
+            },
             "12 + 3 + 12 + 4.",
         ),
         "31",
@@ -90,6 +94,7 @@ EXERCISES = (
                 -math.log(0.95): "That is what 0.95 costs.",
                 -math.log10(0.05): "log is the natural logarithm.",
                 -math.log2(0.05): "log is the natural logarithm.",
+                0.95: "That is what is missing from 1; cross-entropy is −log of what was given.",
             },
             "−log p, with p = 0.05.",
             within=0.002,
@@ -101,7 +106,11 @@ EXERCISES = (
         "How many times more than 0.95 does 0.05 cost? A whole number.",
         number(
             58.4,
-            {19: "That is 0.95 / 0.05; compare the losses, −log 0.05 and −log 0.95."},
+            {
+                19: "That is 0.95 / 0.05; compare the losses, −log 0.05 and −log 0.95.",
+                1 / 58.4: "The other way round: the dear one divided by the cheap one.",
+                2.9444: "That is how much more. How many times more?",
+            },
             "−log 0.05 divided by −log 0.95.",
             within=0.01,
         ),
@@ -122,7 +131,16 @@ EXERCISES = (
     Exercise(
         "losses.outlier",
         "One number for 1, 2, 2, 3, 12: which does the squared error like best? A number.",
-        number(4, {2: "That is the median, which the absolute error likes."}, "It likes the mean."),
+        number(
+            4,
+            {
+                2: "That is the median, which the absolute error likes.",
+                2.33: "That is what Huber's loss likes.",
+                20: "That is the sum; the mean is wanted.",
+                6.5: "That is halfway between the ends, which only the largest error would like.",
+            },
+            "It likes the mean.",
+        ),
         "4",
     ),
     Exercise(
@@ -132,6 +150,7 @@ EXERCISES = (
             lambda p: -np.log(p),
             (np.array([0.95, 0.5, 0.05]),),
             "log p has the slope 1/p; the loss has a minus before it.",
+            p="p",
         ),
         "lambda g, p: -g / p",
     ),
@@ -184,6 +203,7 @@ EXERCISES = (
             {
                 6: "The last is not the best: validation has been rising for three epochs.",
                 4: "There validation has begun to rise; the best was before.",
+                0.4: "That is its error. Which epoch is it?",
             },
             "The epoch with the lowest validation error, counted from 0.",
         ),
@@ -193,7 +213,15 @@ EXERCISES = (
     Exercise(
         "digits.parameters",
         "How many parameters has 64 → 256 → 10, with biases? A number.",
-        number(19210, {18944: "Those are the weights; 256 + 10 biases are missing."}, "64·256 + 256 + 256·10 + 10."),
+        number(
+            19210,
+            {
+                18944: "Those are the weights; 256 + 10 biases are missing.",
+                19200: "The 10 biases of the output are missing.",
+                18954: "The 256 biases of the hidden layer are missing.",
+            },
+            "64·256 + 256 + 256·10 + 10.",
+        ),
         "19210",
     ),
     Exercise(
@@ -202,7 +230,12 @@ EXERCISES = (
         "number, to two decimals.",
         number(
             math.log(10),
-            {0.1: "That is the chance; the loss is −log of it.", 1: "log is the natural logarithm."},
+            {
+                0.1: "That is the chance; the loss is −log of it.",
+                1: "log is the natural logarithm.",
+                math.log2(10): "log is the natural logarithm.",
+                -math.log(10): "A loss is positive: −log p.",
+            },
             "−log p with p = 1/10.",
             within=0.005,
         ),

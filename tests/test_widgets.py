@@ -1,0 +1,332 @@
+"""The widgets without a browser: pressed and read as a learner would, in a loop as a kernel has it."""
+
+import ast
+import asyncio
+import base64
+import io
+import math
+import re
+import subprocess
+import sys
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+pytest.importorskip("ipywidgets")
+matplotlib = pytest.importorskip("matplotlib")
+
+from tinygrad_edu.lessons.downhill import STEPS  # noqa: E402
+from tinygrad_edu.widgets import Downhill, Playground  # noqa: E402
+from tinygrad_edu.widgets.net import short  # noqa: E402
+
+
+def slope(x):
+    """f′ of the lesson's curve, by hand."""
+    return 0.24 * x + 2.4 * math.cos(2.4 * x) - 1.5 * math.sin(5 * x)
+
+
+def read(widget, name):
+    found = re.search(rf'data-name="{re.escape(name)}"[^>]*>(?:<b>)?([^<]*)', widget._said.value + table(widget))
+    assert found, name
+    return found[1]
+
+
+def table(widget):
+    return widget._table.value if isinstance(widget, Playground) else ""
+
+
+def pictures(widget):
+    """Parsed, so that a picture that is no SVG fails."""
+    return [ElementTree.fromstring(picture.value) for picture in widget._pictures]
+
+
+# ---- downhill ----------------------------------------------------------------------------------------------------
+def test_a_step_is_learning_rate_times_slope():
+    widget, x = Downhill(), 3.0
+    widget.lr.value = 0.05
+    for step in range(1, 6):
+        widget.step.click()
+        x -= 0.05 * slope(x)
+        assert read(widget, "step") == str(step)
+        assert float(read(widget, "x")) == pytest.approx(x, abs=6e-5)
+        assert float(read(widget, "f′(x)")) == pytest.approx(slope(x), abs=6e-5)
+
+
+def test_a_run_ends_where_the_lesson_says():
+    async def run():
+        widget = Downhill(start=3.0, lr=0.1)
+        widget.run.click()
+        assert widget.run.description == "Pause"
+        await widget._runner.task
+        assert widget.run.description == "Run"
+        return widget
+
+    widget = asyncio.run(run())
+    assert read(widget, "x") == "1.8848"
+    assert read(widget, "verdict") == "stuck in a local minimum at 1.8848"
+
+
+def test_a_run_takes_so_many_steps_at_most_and_goes_on_when_asked(monkeypatch):
+    monkeypatch.setattr("tinygrad_edu.widgets.downhill.STEPS", 4)
+
+    async def run():
+        widget = Downhill(start=3.0, lr=0.01)
+        for steps in (4, 8):
+            widget.run.click()
+            await widget._runner.task
+            assert read(widget, "step") == str(steps)
+        assert not widget._runner.is_running
+
+    asyncio.run(run())
+
+
+def test_paused_it_stays_where_it_is():
+    async def run():
+        widget = Downhill(start=3.0, lr=0.01)
+        widget.run.click()
+        while widget.ball.steps < 2:
+            await asyncio.sleep(0)
+        widget.run.click()
+        steps = widget.ball.steps
+        for _ in range(5):
+            await asyncio.sleep(0.05)
+        assert widget.ball.steps == steps
+        assert widget.run.description == "Run"
+        widget.run.click()  # and on
+        while widget.ball.steps == steps:
+            await asyncio.sleep(0)
+        widget.reset.click()
+        assert (widget.ball.steps, widget.ball.x) == (0, 3.0)
+        assert not widget._runner.is_running
+
+    asyncio.run(run())
+
+
+def test_another_rate_counts_from_the_next_step_and_another_start_begins_again():
+    async def run():
+        widget = Downhill(start=3.0, lr=0.01)
+        widget.run.click()
+        await asyncio.sleep(0)
+        widget.lr.value = 0.1
+        assert widget._runner.is_running
+        before = widget.ball.steps
+        assert before >= 1
+        while widget.ball.steps == before:
+            await asyncio.sleep(0)
+        x = widget.ball.path[before]
+        assert widget.ball.path[before + 1] == pytest.approx(x - 0.1 * slope(x))
+        widget.start.value = -4.0
+        assert widget._runner.is_running
+        assert (widget.ball.steps, widget.ball.x) == (0, -4.0)
+        await widget._runner.task
+        assert read(widget, "verdict") == "stuck in a local minimum at -3.1407"
+
+    asyncio.run(run())
+
+
+def test_optimizer_momentum_and_schedule_are_those_of_the_ball():
+    widget = Downhill()
+    assert widget.momentum.disabled
+    widget.optimizer.value = "momentum"
+    assert not widget.momentum.disabled
+    widget.momentum.value = 0.5
+    widget.schedule.value = "cosine"
+    ball = widget.ball
+    assert (ball.optimizer, ball.momentum, ball.schedule, ball.steps) == ("momentum", 0.5, "cosine", 0)
+    widget.step.click()
+    widget.step.click()
+    first, second, third = ball.path
+    moved = second - first
+    rate = 0.1 * (1 + math.cos(math.pi / STEPS)) / 2  # cosine, after one step
+    assert moved == pytest.approx(-0.1 * slope(3.0))
+    assert third == pytest.approx(second + 0.5 * moved * rate / 0.1 - rate * slope(second))
+
+
+def test_random_starts_are_on_the_curve_and_come_again_with_the_seed():
+    starts = []
+    for _ in range(2):
+        widget = Downhill(seed=1)
+        for _ in range(3):
+            widget.random.click()
+            assert widget.ball.x == widget.start.value
+            assert -6 <= widget.ball.x <= 6
+            starts.append(widget.ball.x)
+    assert starts[:3] == starts[3:]
+    assert len(set(starts)) == 3
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_ball_that_flies_away_is_drawn_all_the_same():
+    widget = Downhill(start=3.0)
+    widget.ball.lr = 1e3
+    widget.ball.run(60)
+    widget.step.click()
+    assert read(widget, "verdict") == "diverged"
+    widget.ball.lr = 1e300
+    widget.reset.click()
+    widget.ball.run(3)
+    widget.step.click()
+    assert read(widget, "verdict") == "diverged"
+    assert len(pictures(widget)) == 2
+
+
+# ---- the playground ----------------------------------------------------------------------------------------------
+def test_forward_backward_update_give_the_lesson():
+    widget = Playground()
+    widget.forward.click()
+    assert read(widget, "loss") == "0.8962500"
+    assert read(widget, "W2[2,3]") == "-0.5000"
+    widget.backward.click()
+    for entry, gradient in {"b2[1]": "-0.5500", "W2[2,2]": "-0.0125", "W1[0,2]": "0.4400", "W1[1,2]": "0.0000"}.items():
+        assert re.search(rf'data-name="{re.escape(entry)}"[^>]*><b>[^<]*</b><br>{re.escape(gradient)}<', table(widget))
+    widget.update.click()
+    assert read(widget, "loss") == "not known yet"
+    assert float(read(widget, "W1[0,2]")) == pytest.approx(0.1 - 0.1 * 0.44, abs=6e-5)
+    widget.forward.click()
+    assert read(widget, "loss") == "0.7257526"
+
+
+def test_gradients_land_on_their_lines_one_parameter_after_the_other():
+    widget = Playground()
+    titles = []
+    for _ in range(7):
+        widget.next.click()
+        (title,) = re.findall(r"Gradients: (\d+) of 31", widget._pictures[1].value)
+        titles.append(int(title))
+    assert titles == [0, 0, 0, 4, 16, 19, 31]
+    axes = widget._figures[1].axes[0]
+    lines = [line for line in axes.lines if len(line.get_xdata()) == 2]
+    assert len(lines) == 31
+    # 4 + 4 are negative: orange and dashed; W1's column 2 and its bias positive: blue and whole. Unit 0 is on the kink.
+    colours = [(line.get_color(), line.get_linestyle()) for line in lines]
+    assert colours.count(("#D55E00", "--")) == 8
+    assert colours.count(("#0072B2", "-")) in (4, 8)
+
+
+def test_pixels_and_list_are_the_same_image():
+    widget = Playground()
+    widget.pixels[1].click()
+    assert widget.image.value == 15
+    widget.image.value = 4
+    assert [pixel.description for pixel in widget.pixels] == ["0", "1", "0", "0"]
+    np.testing.assert_array_equal(widget.stepper.image, [0, 1, 0, 0])
+    np.testing.assert_array_equal(widget.stepper.target, [0, 0, 1, 0])
+
+
+def test_training_runs_until_it_has_learned():
+    async def run():
+        widget = Playground()
+        widget.train.click()
+        assert widget.train.description == "Pause"
+        await widget._runner.task
+        assert widget.train.description == "Train"
+        assert float(read(widget, "loss")) < 1e-6
+
+    asyncio.run(run())
+
+
+def test_the_floor_is_drawn_where_there_is_one():
+    widget = Playground()
+    widget.learns.value = True
+    widget.forward.click()
+    assert read(widget, "floor") == "0.0625"
+    assert "floor 1/16" in widget._pictures[2].value
+    widget.hidden.value = 4
+    assert read(widget, "floor") == "0.0000"
+    assert "floor 1/16" not in widget._pictures[2].value
+    assert "of 40" in widget._pictures[1].value
+
+
+def test_weights_of_the_lesson_and_random_ones():
+    widget = Playground()
+    widget.random.click()
+    assert read(widget, "weights") == "random, seed 0"
+    first = widget.stepper.weights["W1"].copy()
+    widget.random.click()
+    assert not np.array_equal(first, widget.stepper.weights["W1"])
+    widget.hidden.value = 4
+    assert widget.stepper.weights["W1"].shape == (4, 4)
+    widget.lesson.click()
+    assert widget.hidden.value == 3
+    assert read(widget, "weights") == "of the lesson"
+    assert widget.stepper.weights["W1"][0, 1] == -0.5
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_loss_that_blows_up_is_said_and_drawn():
+    async def run():
+        widget = Playground(lr=10.0)
+        widget.learns.value = True
+        widget.stepper.train(500)
+        widget.train.click()
+        await widget._runner.task
+        assert "blown up" in widget._said.value
+        widget.backward.click()
+        widget.update.click()
+        assert len(pictures(widget)) == 3
+        widget.reset.click()
+        assert "blown up" not in widget._said.value
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (0.5, "0.5"),
+        (-0.0125, "−0.013"),
+        (0.0, "0"),
+        (1e-3, "0.001"),
+        (999.4, "999"),
+        (-4e152, "−4e152"),
+        (-np.inf, "−∞"),
+    ],
+)
+def test_numbers_fit_into_nodes(value, shown):
+    assert short(value) == shown
+
+
+# ---- both --------------------------------------------------------------------------------------------------------
+both = pytest.mark.parametrize("kind", [Downhill, Playground])
+
+
+@both
+def test_every_picture_says_in_words_what_it_shows(kind):
+    widget = kind()
+    for picture in pictures(widget):
+        assert picture.get("role") == "img"
+        assert len(picture.get("aria-label")) > 20
+
+
+@both
+def test_pictures_take_the_colours_of_the_page(kind):
+    for picture in kind()._pictures:
+        assert "#000000" not in picture.value
+        assert "currentColor" in picture.value
+        assert "<style" not in picture.value  # it would be for all of the page
+
+
+@both
+def test_it_is_stored_with_a_picture_beside_its_view(kind):
+    widget = kind()
+    bundle = widget._repr_mimebundle_()
+    assert bundle["application/vnd.jupyter.widget-view+json"]["model_id"] == widget.model_id
+    assert bundle["text/plain"] == repr(widget)
+    assert len(repr(widget)) < 100
+    image = matplotlib.image.imread(io.BytesIO(base64.b64decode(bundle["image/png"])))
+    assert image.shape[1] > 800
+    assert image[..., :3].std() > 0.05  # something is drawn
+
+
+def test_without_ipywidgets_one_sentence_says_what_to_install():
+    code = "import sys; sys.modules['ipywidgets'] = None\nimport tinygrad_edu.widgets"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stderr.rstrip().endswith(
+        "ImportError: A widget needs the package ipywidgets; install it with: pip install 'tinygrad-edu[notebooks]'"
+    )
+
+
+def test_the_package_does_not_import_them():
+    code = "import sys, tinygrad_edu; print([name for name in sys.modules if 'widgets' in name])"
+    assert ast.literal_eval(subprocess.check_output([sys.executable, "-c", code], text=True)) == []
