@@ -28,6 +28,8 @@ OPTIONS = (
 )
 PATIENCE = 120_000  # milliseconds; a kernel on a busy machine takes its time
 
+playwright.expect.set_options(timeout=PATIENCE)
+
 if BROWSER is None:
     if os.environ.get("CI"):  # there, what is skipped goes unseen
         pytest.fail(MISSING, pytrace=False)
@@ -119,7 +121,7 @@ class Page:
 
     def wait(self, name, value):
         """Until a read-out says so."""
-        playwright.expect(self.page.locator(f'[data-name="{name}"]')).to_have_text(value, timeout=PATIENCE)
+        playwright.expect(self.page.locator(f'[data-name="{name}"]')).to_have_text(value)
 
     def slider(self, label):
         """The handle of a slider."""
@@ -139,7 +141,7 @@ class Page:
         return self.page.evaluate("getComputedStyle(document.activeElement).outlineStyle") != "none"
 
     def has_button(self, label):
-        playwright.expect(self.page.get_by_role("button", name=label, exact=True)).to_be_visible(timeout=PATIENCE)
+        playwright.expect(self.page.get_by_role("button", name=label, exact=True)).to_be_visible()
         return True
 
     def close(self):

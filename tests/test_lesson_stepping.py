@@ -139,6 +139,12 @@ def test_an_image_that_is_one_of_all_changes_no_loss():
     assert stepper.losses == pytest.approx(losses)
 
 
+@pytest.mark.parametrize("lr", [0, -0.1, float("nan"), float("inf")])
+def test_rates_that_there_are_not(lr):
+    with pytest.raises(ValueError, match="above 0"):
+        Stepper(lr=lr)
+
+
 @pytest.mark.parametrize(("hidden", "seed", "says"), [(5, 0, "3 or 4 hidden units, not 5"), (4, None, "seed=0")])
 def test_networks_that_there_are_not(hidden, seed, says):
     with pytest.raises(ValueError, match=says):

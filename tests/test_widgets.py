@@ -143,6 +143,22 @@ def test_optimizer_momentum_and_schedule_are_those_of_the_ball():
     assert third == pytest.approx(second + 0.5 * moved * rate / 0.1 - rate * slope(second))
 
 
+def test_sliders_reach_what_was_asked_for():
+    widget = Downhill(start=8.0, lr=9.5, optimizer="momentum", momentum=0.995)
+    assert (widget.start.value, widget.lr.value, widget.momentum.value) == (8.0, 9.5, 0.995)
+    assert (widget.start.min, widget.lr.min) == (-6, 0.01)
+    widget = Playground(lr=100.0)
+    assert widget.lr.value == widget.stepper.lr == 100.0
+
+
+def test_a_rate_of_nine_and_a_half_is_too_large():
+    """Far out f′(x) ≈ 0.24·x, so that each step takes x to about (1 − 0.24·9.5)·x = −1.28·x."""
+    widget = Downhill(start=6.0, lr=9.5)
+    widget.ball.run(100)
+    widget.step.click()
+    assert read(widget, "verdict") == "diverged"
+
+
 def test_random_starts_are_on_the_curve_and_come_again_with_the_seed():
     starts = []
     for _ in range(2):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import html
+import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -125,9 +126,19 @@ def button(label: str, on_click: Callable[[], None], tooltip: str = "") -> Any:
 def slider(
     label: str, value: float, least: float, most: float, step: float, digits: str, logarithmic: bool = False
 ) -> Any:
-    """A slider; a logarithmic one goes from 10 to the power of least, to 10 to the power of most."""
-    kind = widgets.FloatLogSlider if logarithmic else widgets.FloatSlider
-    return kind(value, min=least, max=most, step=step, readout_format=digits, **_labelled(label, "300px"))
+    """A slider that reaches from least to most, and to its first value wherever that is.
+
+    A logarithmic one reaches from 10 to the power of least, to 10 to the power of most.
+    """
+    kind, place = (widgets.FloatLogSlider, math.log10(value)) if logarithmic else (widgets.FloatSlider, value)
+    return kind(
+        value,
+        min=min(least, place),
+        max=max(most, place),
+        step=step,
+        readout_format=digits,
+        **_labelled(label, "300px"),
+    )
 
 
 def choice(label: str, value: Any, options: Iterable[Any]) -> Any:

@@ -40,13 +40,13 @@ class Playground(Widget):
     Args:
         hidden: 3 or 4 hidden units.
         seed: of random weights; None takes the lesson's, which has three units.
-        lr: the learning rate, from 0.001 to 10.
+        lr: the learning rate. The slider goes from 0.001 to 10, and to this if it is further away.
 
     Attributes:
         stepper: the `tinygrad_edu.lessons.stepping.Stepper` that is shown.
 
     Raises:
-        ValueError: another number of hidden units than 3 or 4, or the lesson's weights for 4.
+        ValueError: not 3 or 4 hidden units, the lesson's weights for 4, or a learning rate that is not above 0.
         ImportError: ipywidgets is not installed.
 
     Example:
