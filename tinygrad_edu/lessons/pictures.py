@@ -18,8 +18,13 @@ from tinygrad_edu.lessons.characters import Result as CharactersResult
 from tinygrad_edu.lessons.checking import V
 from tinygrad_edu.lessons.curves import Curve
 from tinygrad_edu.lessons.digits import Result as DigitsResult
+<<<<<<< HEAD
 from tinygrad_edu.lessons.downhill import HIGH, LOW, Ball, bottoms, f, global_minimum
 from tinygrad_edu.lessons.exam import Fitted, Landscape, actual_score, predict
+=======
+from tinygrad_edu.lessons.downhill import HIGH, LOW, Ball, f
+from tinygrad_edu.lessons.exam import Landscape, bell_loss
+>>>>>>> pictures
 from tinygrad_edu.lessons.guessing import SECRET, Game
 from tinygrad_edu.nn import Sequential
 from tinygrad_edu.plot import history
@@ -98,31 +103,45 @@ def brightness(found: Fit) -> Any:
 
 
 def exam(found: tuple[Landscape, dict[Any, Any]]) -> Any:
-    """The landscape from above with two paths, its places named."""
+    """The loss as height over two knobs, and the same from above, with two descents and the places named."""
     land, paths = found
-    figure, (axes,) = _panels(1)
-    figure.set_size_inches(7.5, 6)
-    filled = axes.contourf(land.knob, land.knob, land.heights, levels=24, cmap=HEIGHTS)
-    axes.contour(land.knob, land.knob, land.heights, levels=24, colors="white", linewidths=0.3)
+    figure = blank(2, height=5.2)
+    surface, axes = figure.add_subplot(1, 2, 1, projection="3d", computed_zorder=False), figure.add_subplot(1, 2, 2)
+    knobs = np.meshgrid(land.knob, land.knob)
+    surface.plot_surface(*knobs, land.heights, cmap=HEIGHTS, alpha=0.85, linewidth=0, rcount=81, ccount=81)
+    surface.set(title="Loss as height over two knobs", xlabel="weight_study", ylabel="weight_sleep", zlabel="loss")
+    surface.view_init(elev=50, azim=-60)
+    surface.locator_params(nbins=5)
+    surface.zaxis.labelpad = 8
+    surface.set_box_aspect(None, zoom=0.85)
+    filled = axes.contourf(*knobs, land.heights, levels=24, cmap=HEIGHTS)
+    axes.contour(*knobs, land.heights, levels=24, colors="white", linewidths=0.3)
     for (start, path), marker in zip(paths.items(), "os"):
-        axes.plot(
-            *path.T, color="white", marker=marker, ms=4, markeredgecolor="black", linewidth=1.2, label=f"from {start}"
-        )
+        look = {"color": "white", "marker": marker, "ms": 4, "markeredgecolor": "black", "linewidth": 1.2}
+        axes.plot(*path.T, label=f"from {start}", **look)
+        surface.plot(*path.T, [float(bell_loss(*knobs)) for knobs in path], zorder=5, **look)
     for place in land.places:
-        axes.plot(place.weight_study, place.weight_sleep, "k*", ms=10, markeredgecolor="white")
+        where = (place.weight_study, place.weight_sleep)
+        axes.plot(*where, "k*", ms=10, markeredgecolor="white")
+        surface.plot(*([knob] for knob in where), [place.loss], "k*", ms=10, markeredgecolor="white", zorder=6)
         axes.annotate(
             place.name,
+<<<<<<< HEAD
             (place.weight_study, place.weight_sleep),
             xytext=(0, -9),
+=======
+            where,
+            xytext=(0, 9),
+>>>>>>> pictures
             textcoords="offset points",
             ha="center",
             va="top",
             fontsize=8,
             bbox={"boxstyle": "round,pad=0.2", "facecolor": "white", "alpha": 0.85, "linewidth": 0},
         )
-    axes.set(title="Loss over two knobs, and two descents", xlabel="weight_study", ylabel="weight_sleep")
+    axes.set(title="The same from above, and two descents", xlabel="weight_study", ylabel="weight_sleep")
     axes.legend(loc="lower right", facecolor="0.35", labelcolor="white")
-    figure.colorbar(filled, label="loss (mean squared error)")
+    figure.colorbar(filled, ax=axes, label="loss (mean squared error)")
     return figure
 
 
