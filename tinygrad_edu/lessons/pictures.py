@@ -18,13 +18,8 @@ from tinygrad_edu.lessons.characters import Result as CharactersResult
 from tinygrad_edu.lessons.checking import V
 from tinygrad_edu.lessons.curves import Curve
 from tinygrad_edu.lessons.digits import Result as DigitsResult
-<<<<<<< HEAD
 from tinygrad_edu.lessons.downhill import HIGH, LOW, Ball, bottoms, f, global_minimum
-from tinygrad_edu.lessons.exam import Fitted, Landscape, actual_score, predict
-=======
-from tinygrad_edu.lessons.downhill import HIGH, LOW, Ball, f
-from tinygrad_edu.lessons.exam import Landscape, bell_loss
->>>>>>> pictures
+from tinygrad_edu.lessons.exam import Fitted, Landscape, actual_score, bell_loss, predict
 from tinygrad_edu.lessons.guessing import SECRET, Game
 from tinygrad_edu.nn import Sequential
 from tinygrad_edu.plot import history
@@ -126,13 +121,8 @@ def exam(found: tuple[Landscape, dict[Any, Any]]) -> Any:
         surface.plot(*([knob] for knob in where), [place.loss], "k*", ms=10, markeredgecolor="white", zorder=6)
         axes.annotate(
             place.name,
-<<<<<<< HEAD
-            (place.weight_study, place.weight_sleep),
-            xytext=(0, -9),
-=======
             where,
-            xytext=(0, 9),
->>>>>>> pictures
+            xytext=(0, -9),
             textcoords="offset points",
             ha="center",
             va="top",
