@@ -192,7 +192,7 @@ def test_a_gap_that_does_not_grow_is_no_overfitting(scale, n, seed, pace, every)
 
 
 @many
-@given(scales, st.integers(12, 400), seeds, st.floats(0.2, 0.65), st.floats(1.3, 5), st.integers(1, 2))
+@given(scales, st.integers(24, 400), seeds, st.floats(0.2, 0.65), st.floats(1.3, 5), st.integers(1, 2))
 def test_a_valley_of_validation_is_overfitting(scale, n, seed, turn, top, every):
     rng, k = np.random.default_rng(seed), np.linspace(0, 1, n)
     validation = np.interp(k, [0, turn, 1], [1.2, 0.4, 0.4 * top]) + 0.01 * rng.uniform(-1, 1, n)
