@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from collections import Counter
 
 import pytest
 
@@ -118,9 +119,15 @@ def test_it_fits_the_terminal(columns, monkeypatch, capsys):
         assert all(letter == "\n" or letter.isprintable() for letter in out)
 
 
-def test_a_narrow_terminal_is_told_what_the_tables_need(monkeypatch, capsys):
-    monkeypatch.setenv("COLUMNS", "50")
-    assert "The tables need 60" in shown(capsys, "one_weight")
+@pytest.mark.parametrize("name", QUICK)
+def test_a_narrow_terminal_is_told_what_the_tables_need_and_loses_nothing(name, monkeypatch, capsys):
+    letters = re.compile(r"[^\W_]")
+    wide = shown(capsys, name)
+    monkeypatch.setenv("COLUMNS", "40")
+    out = shown(capsys, name)
+    assert "The tables need 60 columns" in out
+    assert max(map(len, out.splitlines())) <= 40
+    assert Counter(letters.findall(out.partition("\n\n")[2])) == Counter(letters.findall(wide.partition("\n\n")[2]))
 
 
 @pytest.mark.parametrize("name", [name for name in QUICK if name in PICTURES])

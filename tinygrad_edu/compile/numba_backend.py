@@ -18,6 +18,7 @@ from tinygrad_edu.compile.methods import Method
 from tinygrad_edu.compile.optimize import ufunc_of
 from tinygrad_edu.compile.program import Call, Value
 from tinygrad_edu.compile.source import Source
+from tinygrad_edu.compile.statements import default_axis
 from tinygrad_edu.compile.symbol import owner_of
 from tinygrad_edu.extras import need
 from tinygrad_edu.rules.table import name_of
@@ -47,9 +48,9 @@ class NumbaSource(Source):
         aliases = [f"{name} = {full}" for name, full in self.aliases.items()]
         self.function = "\n".join(lines)
         exec(compile("\n".join([*aliases, self.function]), f"<compiled {self.name}>", "exec"), namespace)
-        return _Machine(numba, namespace[self.name], tuple(roots.values()), self.fallback)
+        return _Machine(numba, namespace[self.name], self, tuple(roots.values()))
 
-    fallback: Source | None = None
+    fallback: Source  # the same as NumPy
 
     def _roots(self) -> tuple[dict[str, Any], list[str]]:
         """The arrays to hand over by name, and the lines that make views of them."""
@@ -82,16 +83,22 @@ class NumbaSource(Source):
     def _into(self, call: Call, out: str) -> str:
         if (ufunc := ufunc_of(call)) is not None:
             return f"{self._alias(name_of(ufunc))}({self._operands(call.args[: ufunc.nin])}, {out})"
-        fold, x = FOLDS.get(reduction_of(call)), call.args[0]
-        if fold:
-            axis = call.args[1] if len(call.args) > 1 else call.kwargs.get("axis")
-            axis = 0 if axis is None else axis
-            if isinstance(axis, tuple) and len(axis) == 1:
-                axis = axis[0]
-            if isinstance(axis, int):
-                axis %= x.sample.ndim
-            return f"{out}[...] = {fold}({self._text(x)}, {axis!r}).reshape({call.results[0].sample.shape})"
+        if (fold := self._fold(call)) is not None:
+            return f"{out}[...] = {fold}"
         return super()._into(call, out)
+
+    def _fold(self, call: Call) -> str | None:
+        """A sum or product along one axis or all; numba knows no other, and no keepdims."""
+        name = FOLDS.get(reduction_of(call))
+        if name is None or len(call.args) > 2 or call.kwargs.keys() - {"axis", "keepdims"}:
+            return None
+        x, shape = call.args[0], np.shape(call.results[0].sample)
+        axis = call.args[1] if len(call.args) > 1 else call.kwargs.get("axis", default_axis(call))
+        if isinstance(axis, tuple) and len(axis) == 1:
+            axis = axis[0]
+        if axis is None or x.sample.ndim == 1:
+            return f"{name}({self._text(x)})" if call.results[0].scalar else None
+        return f"{name}({self._text(x)}, {axis % x.sample.ndim}).reshape({shape})" if isinstance(axis, int) else None
 
     def _dot(self, left: str, right: str, out: str) -> str:
         return f"np.dot({left}, {right}, {out})"
@@ -106,8 +113,8 @@ class NumbaSource(Source):
         return super()._write(call)
 
     def _expression(self, call: Call) -> str:
-        if reduction_of(call) in FOLDS and call.results[0].scalar:
-            return f"{FOLDS[reduction_of(call)]}({self._text(call.args[0])})"
+        if (fold := self._fold(call)) is not None:
+            return fold
         is_cast = isinstance(call.function, Method) and call.function.name == "astype"
         if is_cast and call.results[0].scalar:
             return f"{dtype_text(np.dtype(call.args[1]))}({self._text(call.args[0])})"
@@ -119,27 +126,50 @@ class NumbaSource(Source):
 class _Machine:
     """The function in machine code; as NumPy, if numba cannot."""
 
-    def __init__(self, numba: Any, function: Any, state: tuple[Any, ...], fallback: Source | None) -> None:
-        self.errors, self.state, self.fallback = numba.errors, state, fallback
-        self.fast = numba.njit(function)
+    def __init__(self, numba: Any, function: Any, source: NumbaSource, state: tuple[Any, ...]) -> None:
+        self.state, self.fallback = state, source.fallback
+        self.fast = numba.njit(function, error_model="numpy")  # x / 0 is inf, and no error
         self.slow: Any = None
         self.is_tried = False
+        # numba returns Python's numbers, and whole numbers as int64.
+        kinds = [(value.scalar, value.sample.dtype) for value in source.program.outputs]
+        self.kinds = kinds if any(scalar or dtype.kind in "iu" for scalar, dtype in kinds) else None
 
     def __call__(self, *arrays: Any) -> Any:
-        if self.is_tried:
-            return self.slow(*arrays) if self.slow else self.fast(*arrays, *self.state)
-        self.is_tried = True
-        try:  # numba compiles before anything is computed, so a failure has changed nothing
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", self.errors.NumbaWarning)
-                return self.fast(*arrays, *self.state)
-        except self.errors.NumbaError as error:
-            if self.fallback is None:
-                raise
-            reason = next((line for line in str(error).splitlines() if line.strip()), "")
-            warnings.warn(f"numba cannot compile this step, so it runs as NumPy: {reason}", stacklevel=2)
-            self.slow = self.fallback.make()
+        if not self.is_tried:
+            self._try(arrays)
+        if self.slow:
             return self.slow(*arrays)
+        out = self.fast(*arrays, *self.state)
+        if self.kinds is None:
+            return out
+        if len(self.kinds) == 1:
+            return _as(out, *self.kinds[0])
+        return tuple(_as(item, *kind) for item, kind in zip(out, self.kinds))
+
+    def _try(self, arrays: Any) -> None:
+        """Compile for arguments like these, or else take NumPy; nothing is computed yet."""
+        self.is_tried = True
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                self.fast.compile(tuple(map(self.fast.typeof_pyval, (*arrays, *self.state))))
+        except Exception as error:  # numba has many: TypingError, NotImplementedError for float16 ...
+            text = f"numba cannot compile this step, so it runs as NumPy: {_reason(error)}"
+            self.slow = self.fallback.make()
+            warnings.warn(text, stacklevel=2)
+
+
+def _as(out: Any, scalar: bool, dtype: Any) -> Any:
+    return dtype.type(out) if scalar else out.astype(dtype, copy=False)
+
+
+def _reason(error: Exception) -> str:
+    """The line of numba's long message that says it, and the call that it is about."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    says = next((line for line in lines if line and not line.startswith(("Failed", "- Res", "During"))), "")
+    about = next((line.removeprefix(">>>") for line in lines if line.startswith(">>>")), "")
+    return f"{says}{about}" if says.endswith(":") else says or type(error).__name__
 
 
 def _dedented(lines: list[str]) -> list[str]:

@@ -24,7 +24,7 @@ from tinygrad_edu.optim.optimizer import Optimizer
 from tinygrad_edu.tensor import Tensor
 from tinygrad_edu.vector import Run
 
-__all__ = ["MISSING", "PLAIN", "Holder", "Scene", "exact"]
+__all__ = ["MISSING", "PLAIN", "Holder", "Scene", "attributes", "exact"]
 
 LIBRARIES = frozenset(sys.stdlib_module_names) | {"numpy", "tinygrad_edu", "__future__"}
 PLAIN = (int, float, complex, str, bytes, type(None), np.dtype, np.generic, type(Ellipsis), slice, range)
@@ -90,6 +90,10 @@ class Holder:
             for key, value in items.items():
                 if places.get(key, MISSING) is not value:
                     places[key] = value
+
+    def usual(self, key: Any) -> Any:
+        """What is found where there is nothing: of an object what its class has, such as Module.training."""
+        return getattr(type(self.owner), key, MISSING) if self.kind == "object" else MISSING
 
     def name(self, key: Any) -> str:
         """How a place is called in a message."""
@@ -172,6 +176,7 @@ class Scene:
             self._ahead += value.__refers_to__()
         elif not _is_foreign(value):
             if isinstance(value, Module):
+                value.parameters()  # moves them into one vector, if nobody has yet; better now than half-way
                 self.modules.append(value)
                 self.plain.append((f"{path}.training", value.training))
             if slots := _slots(value):
@@ -240,7 +245,7 @@ class Scene:
         for holder in self.holders:
             now = holder.now()
             for key in {**holder.before, **now}:
-                put = _deep(holder.before[key], stand_in) if key in holder.before else MISSING
+                put = _deep(holder.before[key], stand_in) if key in holder.before else holder.usual(key)
                 if not _same(now.get(key, MISSING), put):
                     yield holder, key, now.get(key, MISSING)
 
@@ -288,6 +293,10 @@ class Scene:
         """The parameter groups of all optimizers."""
         return [thing for thing in self._seen.values() if isinstance(thing, Group)]
 
+    def knows(self, thing: Any) -> bool:
+        """Whether it was found, so that it was there before the step."""
+        return id(thing) in self._seen
+
     def is_engines(self, owner: Any) -> bool:
         """Whether it is an optimizer or a container inside one."""
         lists = [group.runs for group in self.groups()]
@@ -321,6 +330,12 @@ def exact(value: Any) -> tuple[Any, Any]:
 
 def _is_library(module: Any) -> bool:
     return str(module or "builtins").partition(".")[0] in LIBRARIES
+
+
+def attributes(value: Any) -> Iterator[Any]:
+    """What an object holds in its attributes."""
+    yield from getattr(value, "__dict__", {}).values()
+    yield from (getattr(value, name, None) for name in _slots(value))
 
 
 def _slots(value: Any) -> list[str]:

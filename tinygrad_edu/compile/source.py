@@ -32,8 +32,7 @@ class Source(Statements):
     """
 
     def __init__(self, program: Program, arguments: list[str], nicknames: dict[int, str], name: str = "step") -> None:
-        super().__init__(program)
-        self.name = name
+        super().__init__(program, name)
         for value, argument in zip(program.arguments, arguments):
             self.names[value] = self._unused(argument)
         self.state = self._states(nicknames)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import inspect
 import keyword
 import operator
 import re
@@ -17,10 +18,10 @@ from tinygrad_edu.compile.methods import Attribute, Method
 from tinygrad_edu.compile.optimize import is_view, ufunc_of
 from tinygrad_edu.compile.program import Call, Program, Value, leaves
 from tinygrad_edu.functions import _erfc
-from tinygrad_edu.rules.checks import REFUSAL, refuse
+from tinygrad_edu.rules.checks import refuse
 from tinygrad_edu.rules.table import name_of
 
-__all__ = ["INFIX", "SHORT", "Statements", "read"]
+__all__ = ["INFIX", "SHORT", "Statements", "default_axis", "read"]
 
 INFIX = {
     operator.add: "+",
@@ -53,10 +54,11 @@ SHORT = {"np.add.reduce": "total", "np.maximum.reduce": "largest", "np.minimum.r
 class Statements:
     """Names the values of a program, and writes one call after the other."""
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, name: str) -> None:
         self.program = program
+        self.name = name
         self.names: dict[Value, str] = {}
-        self.taken: Counter[str] = Counter(RESERVED)
+        self.taken: Counter[str] = Counter([*RESERVED, name])
         self.aliases: dict[str, str] = {}
         self.numbers: dict[tuple[Any, str], str] = {}
         self.bound: dict[str, Any] = {}  # what the function needs that the text does not make
@@ -104,7 +106,7 @@ class Statements:
             if full == dotted:
                 return name
         name = SHORT.get(dotted, dotted.removeprefix("np.").partition("(")[0].replace(".", "_"))
-        while name in self.names.values() or name in self.aliases:
+        while name == self.name or name in self.names.values() or name in self.aliases:
             name += "_"
         self.aliases[name] = dotted
         return name
@@ -114,7 +116,10 @@ class Statements:
         if call.target is not None:
             return self._write(call)
         if call.function is refuse:
-            return f"if np.any({self._text(call.args[0])}): raise ValueError({REFUSAL!r})"
+            given = inspect.signature(refuse).bind(*call.args)
+            given.apply_defaults()
+            wrong, message, kind = given.args
+            return f"if np.any({bare(self._text(wrong))}): raise {kind.__name__}({message!r})"
         if takes_out(call) and not is_view(call) and call.results[0].memory in self.program.homes:
             return self._into(call, self._ref(call.results[0]))
         names = ", ".join(self.names[value] for value in call.results)
@@ -156,7 +161,7 @@ class Statements:
         if isinstance(call.function, Method) and call.function.name in ("astype", "copy"):
             return f"{out}[...] = {self._text(call.args[0])}"
         if (reduction := reduction_of(call)) is not None:
-            axis = call.args[1] if len(call.args) > 1 else call.kwargs.get("axis", _default_axis(call))
+            axis = call.args[1] if len(call.args) > 1 else call.kwargs.get("axis", default_axis(call))
             keepdims = ", True" if call.kwargs.get("keepdims") else ""
             name = self._alias(f"{name_of(reduction.__self__)}.reduce")
             return f"{name}({self._text(call.args[0])}, {axis!r}, None, {out}{keepdims})"
@@ -187,7 +192,7 @@ class Statements:
             return f"{self._text(args[0])}.{function.name}"
         reduction = reduction_of(call)
         if reduction is not None and len(args) <= 2 and not call.kwargs.keys() - {"axis", "keepdims"}:
-            axis = args[1] if len(args) > 1 else call.kwargs.get("axis", _default_axis(call))
+            axis = args[1] if len(args) > 1 else call.kwargs.get("axis", default_axis(call))
             keepdims = ", None, None, True" if call.kwargs.get("keepdims") else ""
             name = self._alias(f"{name_of(reduction.__self__)}.reduce")
             return f"{name}({self._text(args[0])}, {axis!r}{keepdims})"
@@ -258,7 +263,8 @@ def _found(dotted: str) -> Any:
     return thing
 
 
-def _default_axis(call: Call) -> Any:
+def default_axis(call: Call) -> Any:
+    """The axis of a reduction that names none: a ufunc's own takes the first, np.sum all."""
     return 0 if getattr(call.function, "__name__", "") == "reduce" else None
 
 

@@ -21,7 +21,7 @@ from tinygrad_edu.rules.checks import refuse
 from tinygrad_edu.rules.table import name_of
 from tinygrad_edu.tensor import Tensor
 
-__all__ = ["Symbol", "Tape", "TracedGenerator", "owner_of", "traced_generator"]
+__all__ = ["Symbol", "Tape", "TracedGenerator", "check_plain", "owner_of", "traced_generator"]
 
 # These ask about shapes and dtypes, which a program is made for.
 ABOUT = {np.shape, np.ndim, np.size, np.result_type, np.iscomplexobj, np.isrealobj, np.can_cast, np.may_share_memory}
@@ -112,10 +112,12 @@ class Tape:
     def _valued(self, tree: Any) -> Any:
         """The tree with values for symbols; plain arrays in it are noted."""
         if isinstance(tree, Symbol):
+            check_plain(tree.value.bound)
             return tree.value
         if isinstance(tree, TracedGenerator):
             return tree.value
         if isinstance(tree, np.ndarray):
+            check_plain(tree)
             owner = owner_of(tree)
             memory = self.memories.setdefault(id(owner), Memory("constant", owner))
             self.foreign.append(tree)
@@ -136,6 +138,15 @@ def owner_of(array: Any) -> Any:
             array = base
         base = getattr(base, "base", None)  # as_strided puts something of its own in between
     return array
+
+
+def check_plain(array: Any) -> None:
+    """Refuse matrices, masked arrays and the like."""
+    if isinstance(array, np.ndarray) and type(array) not in (np.ndarray, np.memmap):
+        raise CompileError(
+            f"A compiled step computes with plain arrays, and here is a {type(array).__name__}, which has arithmetic "
+            "of its own. Pass np.asarray(x), or np.ma.filled(x, 0) of a masked array."
+        )
 
 
 def _sampled(tree: Any) -> Any:
@@ -263,8 +274,8 @@ class Symbol:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         self._refuse(
-            "A traced value is asked for its numbers (np.asarray, printing, or a library that needs them),",
-            "Print it after the step: return it",
+            "A traced value is asked for its numbers (np.array, np.asarray, printing, or a library that needs them),",
+            "Use it as it is (np.copy(x) is a copy), or return it, and look at it after the step",
         )
 
     def __getattr__(self, name: str) -> Any:
@@ -402,15 +413,13 @@ class TracedGenerator(np.random.Generator):
     tape: Tape
     value: Value
 
-    @property
-    def bit_generator(self) -> NoReturn:
+    def spawn(self, n_children: int = 1) -> NoReturn:
         Symbol(self.tape, self.value)._refuse(
             ".bit_generator, or .spawn(), asks for what random numbers are made from,",
             "Make a Generator of it before the step, and refer to that one",
         )
 
-    def spawn(self, n_children: int) -> NoReturn:
-        return self.bit_generator
+    bit_generator = property(spawn)
 
 
 def traced_generator(tape: Tape, generator: np.random.Generator, name: str) -> TracedGenerator:

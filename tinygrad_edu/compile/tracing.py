@@ -7,16 +7,18 @@ the time, or a counter of Python's is found out instead of being frozen.
 from __future__ import annotations
 
 import threading
+import types
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 from tinygrad_edu.backward import Leaf
 from tinygrad_edu.compile.program import Call, CompileError, Program, Value
-from tinygrad_edu.compile.scene import MISSING, Holder, Scene
-from tinygrad_edu.compile.symbol import Symbol, Tape, TracedGenerator, owner_of, traced_generator
+from tinygrad_edu.compile.scene import MISSING, Holder, Scene, attributes
+from tinygrad_edu.compile.symbol import Symbol, Tape, TracedGenerator, check_plain, owner_of, traced_generator
+from tinygrad_edu.optim.group import Group
 from tinygrad_edu.pytree import flatten
 from tinygrad_edu.recording import no_grad
 from tinygrad_edu.tensor import Tensor, _make
@@ -43,7 +45,7 @@ class Trace:
         self.tape: Tape | None = tape  # until the second trace has been compared
         self.given: list[tuple[Leaf, Value]] = []
         self.gradients: list[tuple[Leaf, Value | None, bool]] = []
-        self.results: list[tuple[str, Any]] = []  # ("tensor" | "array" | "plain", what)
+        self.results: list[tuple[str, Any]] = []  # ("fresh tensor" | "tensor" | "array" | "plain", what)
         self.rebuild: Callable[[list[Any]], Any] = list
         self.warnings: list[Any] = []
 
@@ -90,6 +92,11 @@ def _traced(function: Callable[..., Any], scene: Scene, args: list[Any], rebuild
                     out = function(*given, **keywords)
             else:
                 out = function(*given, **keywords)
+        if [*map(id, flatten((given, keywords))[0])] != [*map(id, arguments)]:
+            raise CompileError(
+                "The step changes a list or dict that is among its arguments; a compiled step would not do that again. "
+                "Return what you want to keep, and keep it outside the step."
+            )
         result.warnings = [w for w in caught if not issubclass(w.category, RuntimeWarning)]
         _refuse_changes(scene, stand_in)
         result.gradients = [
@@ -103,6 +110,12 @@ def _traced(function: Callable[..., Any], scene: Scene, args: list[Any], rebuild
         if tape.refusal and error is not tape.refusal and not isinstance(error, CompileError):
             raise tape.refusal from None
         for holder, key, _ in scene.changes(stand_in):
+            if isinstance(holder.owner, Group):
+                raise CompileError(
+                    f"The step sets what an optimizer is to do ({holder.name(key)}); a compiled step would not do that "
+                    "again. Set it between the steps, or for a learning rate that changes give the optimizer a "
+                    "schedule: lr=tg.optim.schedules.exponential(0.1, 0.99)."
+                ) from None
             if scene.is_engines(holder.owner):
                 raise Unsettled(holder.name(key)) from None
         raise
@@ -111,7 +124,7 @@ def _traced(function: Callable[..., Any], scene: Scene, args: list[Any], rebuild
         scene.restore()
         for leaf, (grad, used) in zip(scene.leaves, before):
             leaf.grad, leaf.used = grad, used
-    _results(result, out, scene, kind)
+    _results(result, tape, out, scene, kind)
     program.outputs = [value for _, value in result.results if isinstance(value, Value)]
     program.outputs += [g for _, g, _ in result.gradients if g is not None]
     return result
@@ -157,8 +170,11 @@ def _argument(tape: Tape, arg: Any, i: int, standing: dict[int, Any]) -> Any:
         return _make(tape.known(arg.data.copy(order="K"), "argument"), None)
     if isinstance(arg, np.random.Generator):
         return standing[id(arg)]
+    if isinstance(arg, np.ndarray):
+        check_plain(arg)
+        return tape.known(arg.copy(order="K"), "argument")
     if is_array(arg):
-        return tape.known(arg.copy(order="K") if isinstance(arg, np.ndarray) else arg, "argument")
+        return tape.known(arg, "argument")
     return arg
 
 
@@ -196,7 +212,7 @@ def _refuse_change(holder: Holder, key: Any, now: Any) -> None:
     )
 
 
-def _results(result: Trace, out: Any, scene: Scene, kind: str) -> None:
+def _results(result: Trace, tape: Tape, out: Any, scene: Scene, kind: str) -> None:
     flat, result.rebuild = flatten(out)
     for leaf in flat:
         if isinstance(leaf, Tensor) and isinstance(leaf._data, Symbol):
@@ -206,13 +222,20 @@ def _results(result: Trace, out: Any, scene: Scene, kind: str) -> None:
                     'backward() inside the step; for a forward pass alone write tg.compile(f, kind="inference"); for '
                     "the numbers alone return t.detach()."
                 )
-            result.results.append(("tensor", leaf._data.value))
+            value = leaf._data.value
+            result.results.append(("fresh tensor" if value.kind == "fresh" else "tensor", value))
         elif isinstance(leaf, Symbol | np.ndarray):  # one that is always the same is the caller's to change, so a copy
-            leaf = leaf if isinstance(leaf, Symbol) else result.tape.record(np.copy, (leaf,), {})
+            leaf = leaf if isinstance(leaf, Symbol) else tape.record(np.copy, (leaf,), {})
             result.results.append(("array", leaf.value))
         elif isinstance(leaf, TracedGenerator):
             result.results.append(("plain", leaf.value.bound))
         else:
+            held = any(isinstance(getattr(inner, "_data", inner), Symbol) for inner in flatten([*attributes(leaf)])[0])
+            if held or (isinstance(leaf, types.FunctionType | Iterator) and not scene.knows(leaf)):
+                raise CompileError(
+                    f"The step returns a {type(leaf).__name__}, in which traced values are held or hidden; it can "
+                    "return arrays, Tensors, and tuples, lists and dicts of them. Make the rest outside, of those."
+                )
             result.results.append(("plain", leaf))
 
 

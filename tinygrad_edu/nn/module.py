@@ -118,7 +118,8 @@ class Module:
 
     def _parts(self) -> list[tuple[str, Any]]:
         """(name, part) of the modules and functions that it holds, without what is inside these; some maybe twice."""
-        return list(_nearest(self, "", ()))
+        own = type(self)  # a method that tg.compile has bound is found in the class as well, and is no part
+        return [(name, part) for name, part in _nearest(self, "", ()) if not callable(getattr(own, name, None))]
 
     # ---- training ------------------------------------------------------------------------------------------------
     def train(self, mode: bool = True) -> Self:

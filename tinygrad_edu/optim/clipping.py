@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_edu.optim.group import check, listed
+from tinygrad_edu.rules.checks import refuse
 from tinygrad_edu.tensor import Tensor
 
 __all__ = ["clip_grad_norm", "clip_grad_value", "norm_factors"]
@@ -28,7 +29,7 @@ def clip_grad_norm(parameters: Iterable[Tensor], max_norm: float) -> float:
             measure it only.
 
     Returns:
-        The norm before.
+        The norm before; in a step that is compiled, what stands for it, to be returned.
 
     Raises:
         TypeError: max_norm is no number, or a gradient has a graph.
@@ -48,13 +49,37 @@ def clip_grad_norm(parameters: Iterable[Tensor], max_norm: float) -> float:
         check("max_norm", max_norm, 0, np.inf)
     max_norm = float(max_norm)  # as NumPy's float64 it would make float32 gradients wider
     having = _having_gradients(parameters)
+    if not _is_known(having):
+        return _clip_unseen(having, max_norm)  # type: ignore[no-any-return]
     scale, rest = norm_factors([parameter.grad for parameter in having])
     if not math.isfinite(scale):
         raise _not_finite(next(p for p in having if not np.all(np.isfinite(p.grad))), scale)
     if scale * rest > max_norm:
         for parameter in having:
-            parameter.grad = parameter.grad / scale * (max_norm / rest)
+            parameter.grad = parameter.grad / scale / rest * max_norm
     return scale * rest
+
+
+def _is_known(having: Sequence[Tensor]) -> bool:
+    """Whether gradients are numbers; in a step that is being compiled they only stand for such."""
+    return all(isinstance(parameter.grad, np.ndarray) for parameter in having)
+
+
+def _clip_unseen(having: Sequence[Tensor], max_norm: float) -> Any:
+    """The same numbers, without a branch on them. Division by a power of two rounds nothing."""
+    gradients = [parameter.grad for parameter in having]
+    top = np.max(np.stack([np.max(np.abs(gradient), initial=0) for gradient in gradients]))
+    refuse(~np.isfinite(top), "the gradient of a parameter is not finite: clipping cannot mend it", RuntimeError)
+    scale = np.ldexp(1.0, np.frexp(top)[1] - 1)
+    norms = [np.linalg.norm(gradient / scale.astype(gradient.dtype)) for gradient in gradients]
+    rest = np.linalg.norm(np.stack([norm.astype(np.float64) for norm in norms]))
+    with np.errstate(over="ignore"):
+        norm = scale * rest
+    factors = [np.where(norm > max_norm, factor, 1.0) for factor in (scale, rest, max_norm)]
+    for parameter, gradient in zip(having, gradients):
+        first, second, length = (factor.astype(gradient.dtype) for factor in factors)
+        parameter.grad = gradient / first / second * length
+    return norm
 
 
 def norm_factors(gradients: Sequence[Any]) -> tuple[float, float]:
@@ -65,23 +90,24 @@ def norm_factors(gradients: Sequence[Any]) -> tuple[float, float]:
 
     Returns:
         A scale, which is not finite only where a gradient is not, or 0 where all are; and the norm divided by it.
+        Where squares would overflow or vanish, the scale is a power of two.
 
     Example:
         >>> import numpy as np
         >>> norm_factors([np.array([3.0]), np.array([4.0])])
         (5.0, 1.0)
-        >>> norm_factors([np.array([3e200, 4e200])])
-        (4e+200, 1.25)
+        >>> norm_factors([np.array([3 * 2.0**700, 4 * 2.0**700])]) == (4 * 2.0**700, 1.25)
+        True
     """
     with np.errstate(all="ignore"):
-        norm = math.hypot(*(float(np.linalg.norm(gradient)) for gradient in gradients))
+        norm = float(np.linalg.norm([float(np.linalg.norm(gradient)) for gradient in gradients]))
     if SAFE < norm < 1 / SAFE:
         return norm, 1.0
     top = float(np.max([np.max(np.abs(gradient), initial=0) for gradient in gradients]))
     if top == 0 or not math.isfinite(top):
         return top, 1.0
-    # Divided by the largest entry, no square overflows or vanishes.
-    return top, math.sqrt(sum(float(np.sum(np.square(np.abs(gradient / top)))) for gradient in gradients))
+    scale = math.ldexp(1.0, math.frexp(top)[1] - 1)
+    return scale, float(np.linalg.norm([float(np.linalg.norm(gradient / scale)) for gradient in gradients]))
 
 
 def clip_grad_value(parameters: Iterable[Tensor], clip_value: float) -> None:
@@ -110,7 +136,10 @@ def clip_grad_value(parameters: Iterable[Tensor], clip_value: float) -> None:
     clip_value = float(clip_value)
     having = _having_gradients(parameters)
     for parameter in having:
-        if np.any(np.isnan(parameter.grad)):
+        is_nan = np.any(np.isnan(parameter.grad))
+        if not _is_known(having):
+            refuse(is_nan, "the gradient of a parameter holds NaN: clipping cannot mend it", RuntimeError)
+        elif is_nan:
             raise _not_finite(parameter, math.nan)
     for parameter in having:
         parameter.grad = np.clip(parameter.grad, -clip_value, clip_value)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tinygrad_edu.rules.checks import refuse
 from tinygrad_edu.tensor import Tensor
 from tinygrad_edu.vector import Run, pack, runs
 
@@ -94,6 +95,8 @@ class Group(MutableMapping[str, Any]):
             name, rate = f"at step {step!r} the schedule's lr", lr(step)
         if known or not isinstance(rate, type(self.steps)):
             check(name, rate, 0, np.inf)
+        else:
+            refuse(~((rate >= 0) & (rate < np.inf)), "the schedule gives a learning rate that is out of range")
         self.rate[...] = rate
         for run in self.runs:
             run.told["lr"][...] = rate

@@ -14,8 +14,13 @@ REFUSAL = "a target, an index or a probability is out of its range; the step unc
 
 
 @primitive
-def refuse(wrong: Any) -> None:
-    """Raise ValueError if anything is wrong. What stands for an array takes the check over, and makes it when it can.
+def refuse(wrong: Any, message: str = REFUSAL, kind: type[Exception] = ValueError) -> None:
+    """Raise if anything is wrong. What stands for an array takes the check over, and makes it when it can.
+
+    Args:
+        wrong: bools.
+        message: what has happened.
+        kind: of exception.
 
     Example:
         >>> import numpy as np
@@ -23,4 +28,4 @@ def refuse(wrong: Any) -> None:
         >>> refuse(np.array([False, False]))
     """
     if isinstance(wrong, np.ndarray | np.bool_ | bool) and np.any(wrong):
-        raise ValueError(REFUSAL)
+        raise kind(message)

@@ -138,6 +138,7 @@ class Downhill(Widget):
             "x": f"{ball.x:.4f}",
             "f(x)": f"{ball.f:.4f}",
             "f′(x)": f"{ball.slope:.4f}",
+            "rate": f"{ball.rate:.4g}",
             "verdict": ball.verdict,
         }
 
@@ -162,5 +163,5 @@ class Downhill(Widget):
 
     def __repr__(self) -> str:
         seen = self._readouts()
-        step, verdict = seen.pop("step"), seen.pop("verdict")
-        return f"Downhill(step {step}, {', '.join(f'{name} = {value}' for name, value in seen.items())}, {verdict})"
+        place = ", ".join(f"{name} = {seen[name]}" for name in ("x", "f(x)", "f′(x)"))
+        return f"Downhill(step {seen['step']}, {place}, {seen['verdict']})"

@@ -22,7 +22,7 @@ CSS = """<style>
 .tinygrad-edu { container-type: inline-size; }
 .tinygrad-edu button:focus-visible, .tinygrad-edu select:focus-visible, .tinygrad-edu input:focus-visible,
 .tinygrad-edu .noUi-handle:focus-visible, .tinygrad-edu .widget-readout:focus-visible {
-  outline: 3px solid #0072B2; outline-offset: 1px; box-shadow: 0 0 0 1px #fff; }
+  outline: 3px solid #0072B2 !important; outline-offset: 1px; box-shadow: 0 0 0 1px #fff; }
 .tinygrad-edu figure { margin: 0; }
 .tinygrad-edu figure svg { display: block; width: 100%; height: auto; stroke-linejoin: round; }
 .tinygrad-edu figure svg text { fill: currentColor; }
