@@ -29,6 +29,7 @@ WHAT = {
     "common subexpressions": "what was computed before",
     "views hoisted": "views of the weights",
     "dead code again": "what only those needed",
+    "operands evened": "(adds copies: NumPy is slow to stretch a row)",
     "gradients in place": "copies of gradients",
     "views of buffers hoisted": "views of the buffers",
 }
@@ -100,8 +101,8 @@ class Stage:
 
     name: str
     calls: int  # that are left after it
-    removed: int  # by it
-    what: str  # it takes away
+    removed: int  # by it; below 0 if it added some
+    what: str  # it takes away, or in brackets why it adds some
 
 
 def stages(step: Compiled) -> list[Stage]:
