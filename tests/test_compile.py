@@ -189,6 +189,72 @@ def test_transformer():
     train_both(net, OPTIMIZERS["adam"], lambda i: (X[i : i + 24].reshape(4, 6, 4), Y[:24].reshape(4, 6, 3)))
 
 
+@pytest.mark.parametrize("layout", [np.asfortranarray, lambda x: x[:, ::-1], lambda x: x[::2], lambda x: x[:1]])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.int64])
+def test_layouts_and_dtypes_of_the_data(layout, dtype):
+    """BLAS adds up in another order for other layouts; the same product must go the same way."""
+    train_both(mlp, sgd, lambda i: [layout((a * 3).astype(dtype)) for a in rows(i)])
+
+
+def test_a_recurrent_network_of_more_precision_than_its_data():
+    data = RNG.normal(size=(40, 4, 6, 4)).astype(np.float32)
+    train_both(lambda: Last(nn.LSTM), sgd, lambda i: (data[i], Y[:4]), steps=40)
+
+
+@pytest.mark.parametrize("clip", [optim.clip_grad_norm, optim.clip_grad_value])
+@pytest.mark.parametrize("limit", [1e-300, 0.05, 0.5, 100, 0])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_clipped_gradients(clip, limit, dtype):
+    ends = []
+    for compiled in (False, True):
+        net = mlp(dtype=dtype)
+        opt = sgd(net.parameters())
+
+        def step(x, y, net=net, opt=opt):
+            nn.mse_loss(net(x), y).backward()
+            norm = clip(net.parameters(), limit)
+            opt.step()
+            opt.zero_grad()
+            return norm
+
+        taken = tg.compile(step) if compiled else step
+        norms = [taken(*(a.astype(dtype) for a in rows(i))) for i in range(10)]
+        ends.append([*norms, *net.state_dict().values()])
+    for mine, eager in zip(*ends):
+        np.testing.assert_array_equal(mine, eager)
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1e160, 1e200])
+def test_norms_whose_squares_vanish_or_overflow(scale):
+    ends = []
+    for compiled in (False, True):
+        w = tg.Tensor(np.zeros((2, 2)), requires_grad=True)
+
+        def step(x, w=w):
+            np.sum(w * x).backward()
+            return optim.clip_grad_norm([w], 1.0)
+
+        norm = (tg.compile(step) if compiled else step)(scale * X[:2, :2])
+        ends.append((norm, w.grad))
+    np.testing.assert_array_equal(ends[1][1], ends[0][1])
+    assert ends[1][0] == ends[0][0]
+
+
+def test_gradients_that_clipping_cannot_mend():
+    w = tg.Tensor(np.zeros(2), requires_grad=True)
+
+    @tg.compile
+    def step(x, clip):
+        np.sum(w * x).backward()
+        clip([w], 1.0)
+        w.grad = None
+
+    for clip in (optim.clip_grad_norm, optim.clip_grad_value):
+        step(np.ones(2), clip)
+        with pytest.raises(RuntimeError, match="clipping cannot mend it"):
+            step(np.array([1.0, np.nan]), clip)
+
+
 def test_other_batch_sizes_in_between():
     step = train_both(mlp, OPTIMIZERS["adam"], lambda i: (X[: 16 - i % 3], Y[: 16 - i % 3]))
     assert step.stats["programs"] == 3
