@@ -253,6 +253,54 @@ def test_random_generators_draw_anew_and_stay_in_step():
     assert generators[0].random() == generators[1].random()
 
 
+def test_generators_as_arguments():
+    step, eager = tg.compile(lambda x, rng: x + rng.normal(size=4)), (lambda x, rng: x + rng.normal(size=4))
+    mine, theirs = ([np.random.default_rng(seed) for seed in (5, 6)] for _ in range(2))
+    for which in (0, 0, 1, 0):
+        np.testing.assert_array_equal(step(X, mine[which]), eager(X, theirs[which]))
+
+
+def test_generators_that_write_in_place():
+    generators = [np.random.default_rng(5), np.random.default_rng(5)]
+
+    def make(rng):
+        def step(x):
+            mixed, noise = x.copy(), np.zeros_like(x)
+            rng.shuffle(mixed)
+            rng.random(out=noise)
+            return mixed + noise, mixed * 2
+
+        return step
+
+    eager, compiled = make(generators[0]), tg.compile(make(generators[1]))
+    for _ in range(3):
+        np.testing.assert_array_equal(compiled(X), eager(X))
+    assert generators[0].random() == generators[1].random()
+
+
+def test_what_a_generator_is_made_of():
+    rng = np.random.default_rng(5)
+    refused(lambda x: x + np.random.Generator(rng.bit_generator).normal(size=4), "before the step")
+    refused(lambda x: x + rng.spawn(1)[0].normal(size=4), "before the step")
+
+
+def test_a_warning_that_is_an_error_leaves_everything_as_it_was():
+    net = mlp()
+    optimizer = optim.SGD(net.parameters(), lr=0.1)
+
+    @tg.compile
+    def forgetful(x, y):
+        nn.mse_loss(net(x), y).backward()
+        optimizer.step()
+
+    forgetful(X, Y)
+    before = net.state_dict()
+    with pytest.raises(tg.AccumulationWarning):  # the tests make errors of warnings
+        forgetful(X, Y)
+    for name, array in net.state_dict().items():
+        np.testing.assert_array_equal(array, before[name])
+
+
 def test_warnings_come_as_in_eager():
     net = mlp()
     optimizer = optim.SGD(net.parameters(), lr=0.1)
@@ -324,13 +372,104 @@ def test_asking_for_numbers():
     refused(lambda x: f"{tg.Tensor(x)}", "return it")
 
 
-def test_printing_in_the_middle(capsys):
+@pytest.mark.parametrize("wrap", [lambda x: x, lambda x: [x], lambda x: {"x": tg.Tensor(x)}, repr])
+def test_printing_in_the_middle(capsys, wrap):
     def step(x):
-        print(x)
+        print(wrap(x))
         return x
 
-    refused(step, "print it after the step", "print(x)")
+    refused(step, "after the step", "wrap")
     assert capsys.readouterr().out == ""
+
+
+def test_a_refusal_that_the_step_catches_is_one_all_the_same():
+    def step(x):
+        try:
+            if np.sum(x) > 0:
+                return x
+        except Exception:
+            pass
+        return x * 2
+
+    refused(step, r"np.where", "if np.sum(x) > 0:")
+
+
+def test_slices_up_to_a_number_of_the_state():
+    count, places = np.array(3), np.arange(3)
+    refused(lambda x: x[:count], "Pass the number")
+    step = tg.compile(lambda x: x[:, places] + x[count][:3])
+    for change in (0, 1):
+        count -= change
+        places += change
+        np.testing.assert_array_equal(step(X), X[:, places] + X[count][:3])
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda x, total: total.__iadd__(x[0]),
+        lambda x, total: total.__setitem__(1, x[0, 0]),
+        lambda x, total: np.add(x[0], 1, out=total),
+    ],
+)
+def test_writing_into_an_array_that_the_step_makes(write):
+    def step(x):
+        total = np.zeros(4)
+        write(x, total)
+        return total
+
+    refused(step, r"np\.zeros_like\(x\).*np\.stack|np\.where|Return the value")
+
+
+def test_settings_that_the_step_changes():
+    pair = Pair()
+
+    def set_rate(x):
+        pair.optimizers[0].lr = 0.05
+        nn.mse_loss(pair.nets[0](x), Y).backward()
+        pair.optimizers[0].step()
+
+    before = pair.nets[0].state_dict()
+    refused(set_rate, "schedule")
+    for name, array in pair.nets[0].state_dict().items():
+        np.testing.assert_array_equal(array, before[name])
+    refused(lambda x: pair.nets[0].eval()(x), r"training")
+
+
+def test_another_mode_for_a_while():
+    nets = [mlp(nn.Dropout(0.5, rng=3)) for _ in range(2)]
+
+    def make(net):
+        def step(x):
+            net.eval()
+            certain = net(x).detach()
+            net.train()
+            return certain - net(x).detach()
+
+        return step
+
+    eager, compiled = make(nets[0]), tg.compile(make(nets[1]))
+    for _ in range(3):
+        np.testing.assert_array_equal(compiled(X).data, eager(X).data)
+
+
+def test_a_schedule_that_leaves_its_range():
+    pair = Pair(optimizer=lambda p: optim.SGD(p, lr=lambda step: 0.1 - 0.04 * step))
+    pair.go(times=3)
+    for step in (pair.eager, pair.compiled):
+        with pytest.raises(ValueError, match="schedule"):
+            step(X, Y)
+    for mine, theirs in zip(pair.nets[1].parameters(), pair.nets[0].parameters()):
+        np.testing.assert_array_equal(mine.data, theirs.data)
+    assert pair.optimizers[1].steps == pair.optimizers[0].steps
+
+
+def test_rounding_and_division_with_remainder():
+    step = tg.compile(lambda x: (round(x[0, 0], 2), divmod(x, 2)))
+    rounded, (whole, rest) = step(X)
+    assert rounded == round(X[0, 0], 2)
+    np.testing.assert_array_equal((whole, rest), divmod(X, 2))
+    refused(lambda x: x * round(x[0, 0]), "Return the value")
 
 
 def test_hidden_randomness():

@@ -43,6 +43,63 @@ def test_the_same_numbers(optimizer, activation):
     np.testing.assert_allclose(numba, numpy, rtol=1e-12)
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.int8, np.uint8, np.int32])
+def test_results_are_of_numpys_types(dtype):
+    pytest.importorskip("numba")
+
+    def function(x):
+        return x * 3, np.sum(x, axis=0), np.sum(x), np.max(x)
+
+    x = np.arange(12).reshape(4, 3).astype(dtype) * 7
+    for mine, numpys in zip(tg.compile(function, backend="numba")(x), function(x)):
+        assert type(mine) is type(numpys)
+        assert mine.dtype == numpys.dtype
+        np.testing.assert_allclose(mine, numpys, rtol=1e-6)
+
+
+def test_gradients_that_stay_and_random_numbers():
+    pytest.importorskip("numba")
+    ends = []
+    for options in ({}, {"backend": "numba"}):
+        net = nn.Sequential(nn.Linear(4, 8, rng=0), nn.Dropout(0.3, rng=1), nn.Linear(8, 3, rng=2))
+        moves = optim.Adam(net.parameters(), lr=0.01)
+
+        @tg.compile(**options)
+        def step(x, y, net=net, moves=moves):
+            moves.zero_grad()
+            value = nn.mse_loss(net(x), y)
+            value.backward()
+            moves.step()
+            return value
+
+        losses = [step(X, Y).item() for _ in range(10)]
+        ends.append([losses, *(p.grad for p in net.parameters()), net[1].rng.random()])
+    for mine, numpys in zip(*ends):
+        np.testing.assert_allclose(mine, numpys, rtol=1e-12)
+
+
+def test_division_by_zero_is_no_error():
+    pytest.importorskip("numba")
+    assert tg.compile(lambda x: 1 / np.sum(x), backend="numba")(np.zeros(3)) == np.inf
+
+
+@pytest.mark.parametrize(
+    ("function", "x", "reason"),
+    [
+        (lambda x: np.einsum("ij,kj", x, x), X, "einsum"),
+        (lambda x: x * 2, X.astype(np.float16), "float16"),
+        (lambda x: x.reshape(4, 4, 4) @ np.ones((4, 2)), X, "3d"),
+    ],
+)
+def test_the_announcement_says_what_numba_lacks(function, x, reason):
+    pytest.importorskip("numba")
+    step = tg.compile(function, backend="numba")
+    with pytest.warns(UserWarning, match=rf"runs as NumPy: .*{reason}"):
+        out = step(x)
+    np.testing.assert_array_equal(out, function(x))
+    np.testing.assert_array_equal(step(x), function(x))
+
+
 def test_what_numba_cannot_runs_as_numpy_and_says_so():
     pytest.importorskip("numba")
     with pytest.warns(UserWarning, match="runs as NumPy"):

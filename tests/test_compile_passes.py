@@ -41,6 +41,49 @@ def test_dead_code():
     assert calls_after(optimize.dead_code, f, X) == (3, 1)
 
 
+# ---- the check itself: passes that are wrong must be caught ----------------------------------------------------------
+def forgets_writes(program):
+    """Takes equal calls for one whatever was written in between, and leaves out the later one."""
+    seen = {}
+    for call in list(program.calls):
+        key = (call.function, tuple(map(id, call.args)))
+        if call.target is None and key in seen:
+            swap = dict(zip(call.results, seen[key].results))
+            program.calls.remove(call)
+            for later in program.calls:
+                later.replace(lambda value, swap=swap: swap.get(value, value))
+        seen.setdefault(key, call)
+
+
+def leaves_out_a_write(program):
+    program.calls.remove(next(call for call in program.calls if call.target is not None))
+
+
+def takes_buffers_too_early(program):
+    """Puts all results of one shape into one place, whether the older ones are still needed or not."""
+    allocated(program)
+    places = {}
+    for memory, place in program.homes.items():
+        program.homes[memory] = places.setdefault(place.sample.shape, place)
+
+
+@pytest.mark.parametrize("wrong", [forgets_writes, leaves_out_a_write, takes_buffers_too_early])
+def test_a_wrong_pass_is_caught(wrong):
+    state = np.ones(4)
+
+    def f(x):
+        state[...] = 1.0
+        before = np.sin(state) @ x.T
+        state[...] = 2.0
+        after = np.sin(state) @ x.T
+        return np.sum(np.exp(before) - np.exp(after)) + np.sum(before)
+
+    with pytest.raises(AssertionError, match="call"):
+        calls_after(wrong, f, X)
+    calls_after(lambda program: None, f, X)
+
+
+# ---- one by one ------------------------------------------------------------------------------------------------------
 def test_writes_to_state_and_draws_are_not_dead():
     state, rng = np.zeros(4), np.random.default_rng(0)
 

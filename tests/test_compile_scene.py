@@ -195,3 +195,15 @@ def test_a_default_that_is_changed_goes_by_its_name():
 
     with pytest.raises(tg.CompileError, match=r"seen\[0\]"):
         tg.compile(step)(X)
+
+
+def test_installed_packages_are_not_walked_through(monkeypatch):
+    """Else a step would be refused for a counter that pytest keeps, for one."""
+    module = types.ModuleType("installed")
+    module.__file__ = "/usr/lib/python3/site-packages/installed.py"
+    exec("calls = [0]\ndef double(x):\n    calls.append(1)\n    return x * 2", vars(module))
+    module.double.__code__ = module.double.__code__.replace(co_filename=module.__file__)
+    module.double.__module__ = "installed"
+    monkeypatch.setitem(sys.modules, "installed", module)
+    double = module.double
+    np.testing.assert_array_equal(tg.compile(lambda x: double(x))(X), X * 2)

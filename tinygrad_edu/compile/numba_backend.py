@@ -26,6 +26,7 @@ from tinygrad_edu.rules.table import name_of
 __all__ = ["NumbaSource"]
 
 FOLDS = {np.add.reduce: "np.sum", np.multiply.reduce: "np.prod"}
+WHOLE = {np.maximum.reduce: "np.max", np.minimum.reduce: "np.min"}  # these know no axis at all
 
 
 class NumbaSource(Source):
@@ -89,7 +90,7 @@ class NumbaSource(Source):
 
     def _fold(self, call: Call) -> str | None:
         """A sum or product along one axis or all; numba knows no other, and no keepdims."""
-        name = FOLDS.get(reduction_of(call))
+        name = (FOLDS | (WHOLE if call.results[0].scalar else {})).get(reduction_of(call))
         if name is None or len(call.args) > 2 or call.kwargs.keys() - {"axis", "keepdims"}:
             return None
         x, shape = call.args[0], np.shape(call.results[0].sample)
@@ -110,6 +111,8 @@ class NumbaSource(Source):
         if call.function is operator.setitem and call.target is not None:
             place = f"{self._ref(call.target)}[{self._index(call.args[1])}]"
             return f"{place} = {self._text(call.args[2])}"
+        if ufunc is np.copyto and len(call.args) == 2 and not call.kwargs:
+            return f"{self._ref(call.target)}[...] = {self._text(call.args[1])}"
         return super()._write(call)
 
     def _expression(self, call: Call) -> str:

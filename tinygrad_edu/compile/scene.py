@@ -329,7 +329,10 @@ def exact(value: Any) -> tuple[Any, Any]:
 
 
 def _is_library(module: Any) -> bool:
-    return str(module or "builtins").partition(".")[0] in LIBRARIES
+    """Whether a module is nobody's own code: what it does depends on its arguments, and is not to be walked through."""
+    name = str(module or "builtins")
+    file = getattr(sys.modules.get(name), "__file__", None) or ""
+    return name.partition(".")[0] in LIBRARIES or "site-packages" in file or "dist-packages" in file
 
 
 def attributes(value: Any) -> Iterator[Any]:

@@ -385,7 +385,7 @@ def _averaged(loss: str, losses: Any, count: Any, reduction: str) -> Any:
         return reduced(loss, losses, reduction)
     if not isinstance(count, int | float | np.number):  # not known yet
         refuse(count == 0)
-        return np.sum(losses) / count
+        return np.sum(losses) / np.multiply(count, 1.0).astype(losses.dtype)
     if not count:
         why = "the batch is empty" if not losses.size else "every target is ignored or has weight 0"
         raise ValueError(
