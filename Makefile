@@ -11,9 +11,10 @@ demo: $(VENV)/.cli
 test: lint
 	$(BIN)/python -m pytest -q -n auto
 
-# On the oldest supported NumPy, in an environment of its own; benchmarks are for the newest.
+# On the oldest supported NumPy, in an environment of its own; benchmarks, notebooks and pages are for the newest.
 test-oldest: .venv-oldest/.ready
-	.venv-oldest/bin/python -m pytest -q -n auto --ignore tests/test_benchmarks.py --ignore tests/test_benchmarks_peers.py
+	.venv-oldest/bin/python -m pytest -q -n auto --ignore tinygrad_edu/widgets \
+		$(addprefix --ignore tests/test_,benchmarks.py benchmarks_peers.py notebooks.py browser.py widgets.py)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

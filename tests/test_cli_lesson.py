@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from collections import Counter
 
 import pytest
 
@@ -47,6 +48,7 @@ FIGURES = {
     "losses": ["0.95 0.0025 -0.1000 0.0513", "0.05 0.9025 -1.9000 2.9957", "costs 58 times more"],
     "curves": ["2 → 0.1 → 5 → 20 learning rate too large", "too small:", "too large:", "reasonable:", "overfitting:"],
     "guessing": ["from 1 to 100", "within 2", "10 3 50, 60, 70", "2 11 50, 52", "50 ∞ 50, 100, 50, 100"],
+    "compiled": ["nothing yet", "what nothing depends on", "eager", "by hand", "microseconds"],
     "checking": ["forward", "central", "Richardson", "complex step", "wrong", "right"],
 }
 # start, learning rate and where it settles; – is nowhere
@@ -117,9 +119,15 @@ def test_it_fits_the_terminal(columns, monkeypatch, capsys):
         assert all(letter == "\n" or letter.isprintable() for letter in out)
 
 
-def test_a_narrow_terminal_is_told_what_the_tables_need(monkeypatch, capsys):
-    monkeypatch.setenv("COLUMNS", "50")
-    assert "The tables need 60" in shown(capsys, "one_weight")
+@pytest.mark.parametrize("name", QUICK)
+def test_a_narrow_terminal_is_told_what_the_tables_need_and_loses_nothing(name, monkeypatch, capsys):
+    letters = re.compile(r"[^\W_]")
+    wide = shown(capsys, name)
+    monkeypatch.setenv("COLUMNS", "40")
+    out = shown(capsys, name)
+    assert "The tables need 60 columns" in out
+    assert max(map(len, out.splitlines())) <= 40
+    assert Counter(letters.findall(out.partition("\n\n")[2])) == Counter(letters.findall(wide.partition("\n\n")[2]))
 
 
 @pytest.mark.parametrize("name", [name for name in QUICK if name in PICTURES])

@@ -258,6 +258,19 @@ def test_of_a_large_graph_without_repetition_the_middle_is_left_out():
     assert "not drawn" in drawing.svg() or "more round" in drawing.svg()
 
 
+@pytest.mark.parametrize("others", [0, 30])
+def test_of_many_leaves_of_one_operation_the_first_and_the_last_are_drawn(others):
+    many = [leaf([1.0]) for _ in range(300)]
+    more = [leaf([1.0]) for _ in range(others)]
+    loss = np.sum(np.concatenate(many)) + (np.prod(np.concatenate(more)) if others else 0)
+    drawing = draw(loss)
+    folded = [box for box in drawing.boxes if box.kind == "fold"]
+    assert [box.text for box in folded] == ["… 298 more\n298 leaves"] + ["… 28 more\n28 leaves"] * bool(others)
+    assert len(drawing.boxes) < 12
+    assert sorted(n for box in drawing.boxes for n in box.lines) == list(range(len(tg.trace(loss))))
+    assert len(draw(loss, most=1000).boxes) == len(tg.trace(loss))
+
+
 # ---- geometry ----------------------------------------------------------------------------------------------------
 def overlaps(rectangles):
     """Pairs of (left, top, right, bottom) that share more than an edge."""

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import tinygrad_edu as tg
 from tinygrad_edu import lessons
 from tinygrad_edu.lessons import curves
 from tinygrad_edu.lessons.curves import diagnose, stop_early
@@ -192,7 +193,7 @@ def test_a_gap_that_does_not_grow_is_no_overfitting(scale, n, seed, pace, every)
 
 
 @many
-@given(scales, st.integers(12, 400), seeds, st.floats(0.2, 0.65), st.floats(1.3, 5), st.integers(1, 2))
+@given(scales, st.integers(24, 400), seeds, st.floats(0.2, 0.65), st.floats(1.3, 5), st.integers(1, 2))
 def test_a_valley_of_validation_is_overfitting(scale, n, seed, turn, top, every):
     rng, k = np.random.default_rng(seed), np.linspace(0, 1, n)
     validation = np.interp(k, [0, turn, 1], [1.2, 0.4, 0.4 * top]) + 0.01 * rng.uniform(-1, 1, n)
@@ -218,10 +219,34 @@ def test_validation_rises_from_the_first_epoch():
 
 
 def test_a_loss_of_zero_from_the_start_has_nothing_to_learn():
-    assert diagnose([0.0, 0.0, 0.0]).verdict == WELL
+    found = diagnose([0.0, 0.0, 0.0])
+    assert found.verdict == WELL
+    assert "nothing to learn" in found.suggestion
 
 
-@pytest.mark.parametrize("bad", [[], [1.0], [1.0, 2.0], [[1.0, 2.0, 3.0]], 5.0])
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_validation_that_is_no_number_is_too_large(value):
+    found = diagnose([1.0, 0.5, 0.3], [1.0, value, 0.4])
+    assert found.verdict == LARGE
+    assert "After 1 steps" in found.reason
+
+
+def test_numbers_of_every_kind():
+    for losses in ([3, 2, 1], np.array([3, 2, 1], np.float32), tg.Tensor([3.0, 2.0, 1.0]), iter((3, 2, 1))):
+        assert diagnose(losses).verdict == WELL
+    assert diagnose([tg.Tensor(float(k), requires_grad=True) for k in (3, 2, 1)]).verdict == WELL
+    assert diagnose([1e308, 1.7e308, -1.7e308, 1.7e308]).verdict == LARGE  # their differences are no numbers any more
+
+
+@pytest.mark.parametrize(
+    "bad", [["a", "b", "c"], {"loss": [1, 2, 3]}, [1 + 1j, 2, 3], [10**400, 1, 1], "123x", [[1], 2, 3]]
+)
+def test_what_is_no_list_of_numbers_is_told_so(bad):
+    with pytest.raises(ValueError, match="losses is not a list of numbers"):
+        diagnose(bad)
+
+
+@pytest.mark.parametrize("bad", [[], [1.0], [1.0, 2.0], [[1.0, 2.0, 3.0]]])
 def test_what_is_no_curve_is_refused(bad):
     with pytest.raises(ValueError, match="at least three numbers"):
         diagnose(bad)

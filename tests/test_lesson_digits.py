@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import tinygrad_edu as tg
 from tinygrad_edu.data import batches
 from tinygrad_edu.lessons import digits
 
@@ -55,3 +56,12 @@ def test_the_convolutional_network_learns():
     pytest.importorskip("sklearn")
     result = digits.train_cnn(seed=0, epochs=3)
     assert result.test_accuracy >= 0.93
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.5])
+def test_no_network_has_a_loss_below_the_least(smoothing):
+    recipe = digits.Recipe(lr=0.1, epochs=1, label_smoothing=smoothing)
+    chances = np.full(10, smoothing / 10 + 1e-300)
+    chances[3] += 1 - smoothing
+    best = tg.nn.cross_entropy(np.log(chances)[None], np.array([3]), label_smoothing=smoothing)
+    assert digits.least_loss(recipe) == pytest.approx(float(best), abs=1e-12)

@@ -10,6 +10,7 @@ import pytest
 
 import tinygrad_edu as tg
 from tinygrad_edu import lessons
+from tinygrad_edu.lessons import digits
 from tinygrad_edu.lessons.contents import CONTENTS
 
 EXERCISES = lessons.exercises()
@@ -118,6 +119,72 @@ def test_a_factor_is_told(exercise, answer):
 def test_a_number_in_quotes_is_told_so(exercise, answer):
     found = str(lessons.grade(exercise.name, str(answer)))
     assert found == f"Not yet. A number is wanted, without quotes: {answer}, not '{answer}'."
+
+
+# ---- the solutions, found in another way -------------------------------------------------------------------------
+def found_by_the_library():
+    """The numbers that exercises ask for, as the library counts or computes them."""
+    small = tg.nn.Sequential(tg.nn.Linear(2, 3), tg.nn.ReLU(), tg.nn.Linear(3, 1))
+    ball = lessons.downhill.Ball(3.0, lr=0.1)
+    ball.run()
+    a = lessons.engine.Value(3.0)
+    (a * a).backward()
+    sure, _, wrong = lessons.losses.punishments()
+    prediction = tg.Tensor([0.1, -0.1, -0.05, -0.25], requires_grad=True)
+    tg.nn.mse_loss(prediction, np.array([1.0, 1, 0, 1])).backward()
+    check = lessons.flip.check_gradients(lessons.flip.traced_network(), lessons.flip.IMAGE)
+    return {
+        "tour.parameters": sum(parameter.size for parameter in small.parameters()),
+        "tour.gradient": tg.grad(lambda x: 3 * x**2 + x)(2.0),
+        "one_weight.slope": lessons.one_weight.look(3.0).slope,
+        "one_weight.step": lessons.one_weight.descend(0.01, start=3.0, steps=1)[-1],
+        "one_weight.bounce": lessons.one_weight.descend(0.5, start=1.0, steps=101)[-1],
+        "downhill.global": lessons.downhill.global_minimum().x,
+        "downhill.settles": ball.x,
+        "flip.parameters": sum(parameter.size for parameter in lessons.flip.network(3).parameters()),
+        "flip.output_gradient": prediction.grad[0],
+        "flip.passes": check.forward_passes,
+        "flip.floor": lessons.flip.floor(3),
+        "engine.twice": a.grad,
+        "losses.wrong": wrong.cross_entropy,
+        "losses.times": wrong.cross_entropy / sure.cross_entropy,
+        "losses.outlier": lessons.losses.constants()["squared error"],
+        "curves.stop": lessons.curves.stop_early([0.9, 0.6, 0.45, 0.40, 0.43, 0.50, 0.62]),
+        "checking.kink": tg.numerical_gradient(tg.relu, np.array(0.0)).gradients[0],
+        "checking.step": lessons.checking.errors()[1].best_step,
+        "digits.parameters": sum(parameter.size for parameter in digits.mlp(0).parameters()),
+        "digits.first_loss": tg.nn.cross_entropy(np.zeros((1, 10)), [0]).item(),
+        "digits.batches": len(tg.data.batches(np.zeros((1438, 1)), np.zeros(1438), 32)),
+        "compiled.runs": times_that_a_compiled_step_runs(1000),
+    }
+
+
+def times_that_a_compiled_step_runs(calls):
+    weight, runs = tg.Tensor(np.array([1.0]), requires_grad=True), []
+    optimizer = tg.optim.SGD([weight], lr=0.01)
+
+    class Spy:
+        def __str__(self):
+            runs.append(1)
+            return ""
+
+    @tg.compile
+    def step(x):
+        print(Spy(), end="")
+        loss = np.sum((weight * x) ** 2)
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        return loss
+
+    for _ in range(calls):
+        step(np.array([1.0]))
+    return len(runs)
+
+
+def test_the_solutions_are_what_the_library_finds():
+    for name, found in found_by_the_library().items():
+        assert lessons.grade(name, found), (name, found)
 
 
 # ---- right in another way ----------------------------------------------------------------------------------------
@@ -243,6 +310,11 @@ def test_every_notebook_has_three_to_five():
         ("digits.first_loss", 3.32, "natural logarithm"),
         ("digits.standardise", "all", "too kind"),
         ("compiled.branch", "comparisons are slow", "while watching"),
+        ("compiled.runs", 1, "watched twice"),
+        ("curves.stop", 0.4, "That is its error"),
+        ("tour.gradient", 7, "factor 2"),
+        ("flip.parameters", 27, "output layer's 4 biases"),
+        ("flip.output_gradient", 0.45, "sign"),
     ],
 )
 def test_a_typical_wrong_answer_is_told_why(name, answer, says):

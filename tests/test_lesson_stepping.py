@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from tinygrad_edu.lessons.flip import GRADIENTS, floor
+from tinygrad_edu.lessons.flip import GRADIENTS, floor, images
 from tinygrad_edu.lessons.stepping import BACKWARD, FORWARD, STAGES, Stepper
 
 
@@ -54,16 +56,26 @@ def test_what_is_missing_is_done_first():
     assert stepper.stage == BACKWARD
 
 
-def test_training_is_many_steps():
-    slow, fast = Stepper(), Stepper()
-    for _ in range(7):
+@given(
+    hidden=st.sampled_from([3, 4]),
+    seed=st.integers(0, 1000),
+    lr=st.floats(0.001, 0.3),
+    number=st.integers(0, 15),
+    learns_all=st.booleans(),
+    parts=st.lists(st.integers(1, 5), min_size=1, max_size=3),
+)
+def test_training_is_many_steps(hidden, seed, lr, number, learns_all, parts):
+    slow, fast = Stepper(hidden, seed, lr), Stepper(hidden, seed, lr)
+    for stepper in (slow, fast):
+        stepper.look_at(images()[number])
+        stepper.learn_from_all(learns_all)
+    for _ in range(sum(parts)):
         slow.update()
     slow.forward()
-    slow.advance()
-    assert fast.train(3)
-    assert fast.train(4)
-    assert fast.updates == slow.updates == 7
-    assert fast.stage == FORWARD
+    for part in parts:
+        fast.train(part)
+    assert fast.updates == slow.updates == sum(parts)
+    assert fast.stage == slow.stage == FORWARD
     np.testing.assert_array_equal(fast.losses, slow.losses)
     np.testing.assert_array_equal(everything(fast.weights), everything(slow.weights))
 
@@ -125,6 +137,12 @@ def test_an_image_that_is_one_of_all_changes_no_loss():
     stepper.look_at([0, 1, 0, 0])
     stepper.forward()
     assert stepper.losses == pytest.approx(losses)
+
+
+@pytest.mark.parametrize("lr", [0, -0.1, float("nan"), float("inf")])
+def test_rates_that_there_are_not(lr):
+    with pytest.raises(ValueError, match="above 0"):
+        Stepper(lr=lr)
 
 
 @pytest.mark.parametrize(("hidden", "seed", "says"), [(5, 0, "3 or 4 hidden units, not 5"), (4, None, "seed=0")])

@@ -16,7 +16,7 @@ pytest.importorskip("nbmake", reason="notebooks need the extra dev: pip install 
 import nbformat
 from nbformat import v4
 
-from tests.notebooks import METADATA, NOTEBOOKS, NUMBER, VARY, WIDGET, clean, code_cells, differences, run, texts
+from tests.notebooks import METADATA, NOTEBOOKS, NUMBER, VARY, WIDGET, clean, code_cells, differences, run, store, texts
 
 PNG = "iVBORw0KGgo="
 SOLUTION = re.compile(r"<details><summary>Solution</summary>\n\n(.*?)\n\n</details>", re.DOTALL)
@@ -150,6 +150,7 @@ def value(**data):
         (cell(value(**{"image_svg+xml": "<svg/>"})), cell(value(image_png=PNG))),
         (cell(printed("2 ms"), tags=[VARY]), cell(printed("2 s"), tags=[VARY])),
         (cell(printed("2 ms"), tags=[VARY]), cell(printed("2 ms, 3 ms"), tags=[VARY])),
+        (cell(printed("a"), value(image_png=PNG), printed("b")), cell(printed("ab"), value(image_png=PNG))),
         (cell(source="1"), cell(source="2")),
         (cell(v4.new_output("error", ename="E", evalue="a")), cell(v4.new_output("error", ename="E", evalue="b"))),
     ],
@@ -178,6 +179,18 @@ def test_a_stored_output_that_a_run_does_not_give_is_found(tmp_path):
     assert differences(read(path), run(path)) == [
         "code cell 1: stored ['text/plain: 5'], a fresh run gives ['text/plain: 4']"
     ]
+
+
+def test_storing_twice_changes_nothing_and_storing_repairs(tmp_path):
+    path = tmp_path / "planted.ipynb"
+    timed = cell(printed("took 0 ms\n"), tags=[VARY], source="import time\nprint('took', time.time_ns(), 'ms')")
+    nbformat.write(notebook(timed, cell(value(text_plain="5"), source="2 + 2")), path)
+    store(path)
+    stored = path.read_text(encoding="utf-8")
+    assert "took 0 ms" in stored
+    assert code_cells(read(path))[1].outputs[0].data["text/plain"] == "4"
+    store(path)
+    assert path.read_text(encoding="utf-8") == stored
 
 
 def test_a_cell_that_fails_is_told(tmp_path):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tinygrad_edu.cli.page import Page, literal
+from tinygrad_edu.cli.terminal import NARROWEST
 from tinygrad_edu.lessons import flip as lesson
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ class FlipReport(Page):
         return [blocks[0] + blocks[1], blocks[2] + blocks[3]]
 
     def show_check(self, check: lesson.Check) -> None:
-        """All gradients beside the measured ones, in two columns, then the kink."""
+        """All gradients beside the measured ones, side by side where there is room, then the kink."""
         self.heading("3. One backward pass, and all 31 gradients measured")
         begins = ", ".join(number(value) for value in check.output)
         self.say(
@@ -114,11 +115,11 @@ class FlipReport(Page):
             "to every weight:"
         )
         self.console.print()
-        table = self.table("entry", "backward", "measured", "entry", "backward", "measured", words=(0, 3))
-        half = (len(check.entries) + 1) // 2
-        for i in range(half):
-            pair = check.entries[i], *check.entries[i + half : i + half + 1]
-            table.add_row(*(cell for entry in pair for cell in gradient(entry)))
+        sides = 2 if self.console.width >= NARROWEST else 1
+        table = self.table(*("entry", "backward", "measured") * sides, words=(0, 3))
+        rows = (len(check.entries) + sides - 1) // sides
+        for i in range(rows):
+            table.add_row(*(cell for entry in check.entries[i::rows] for cell in gradient(entry)))
         self.put(table)
         others = "".join(f", {n} {word} (!)" for word in ("mismatch", "inconclusive") if (n := check.count(word)))
         self.say(
@@ -203,8 +204,9 @@ class FlipReport(Page):
             "floor itself 14. The fourth unit opens the way to 0."
         )
         if counts := three.right_at_floor:
+            extremes = " to ".join(str(count) for count in sorted({counts[0], counts[-1]}))
             self.say(
-                f"How many come out right at the floor depends on the start: here {counts[0]} to {counts[-1]} of 16. "
+                f"How many come out right at the floor depends on the start: here {extremes} of 16. "
                 "(Another 24 starts, when the lesson was planned, had 12 at best.)"
             )
         blown, total = three.blown_up, len(three.starts)

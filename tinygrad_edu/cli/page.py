@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -34,7 +34,9 @@ class Page:
         versions = f"[dim]tinygrad-edu {__version__}, NumPy {np.__version__}[/]"
         self.console.print(f"[bold]{text}[/]   {versions}")
         if self.console.width < NARROWEST:
-            self.say(f"The tables need {NARROWEST} columns; in these {self.console.width} some are cut off (…).")
+            self.say(
+                f"The tables need {NARROWEST} columns; in these {self.console.width} long cells take several lines."
+            )
 
     def heading(self, text: str) -> None:
         """A part's title."""
@@ -56,7 +58,8 @@ class Page:
         table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), pad_edge=False)
         table.header_style = table.border_style = "dim"
         for i, column in enumerate(columns):
-            table.add_column(column, justify="left" if i in words else "right", no_wrap=True)
+            side: Literal["left", "right"] = "left" if i in words else "right"
+            table.add_column(column, justify=side, no_wrap=self.console.width >= NARROWEST, overflow="fold")
         return table
 
     def put(self, table: Table) -> None:

@@ -98,5 +98,7 @@ def _server(page: str, port: int, open_browser: bool) -> Any:
     server.config.VoilaConfiguration.extension_allowlist = EXTENSIONS
     server.config.VoilaConfiguration.multi_kernel_manager_class = Kernels
     server.config.VoilaConfiguration.show_tracebacks = True
+    # To ask for the token puts it into a cookie; a page that is left needs it to end its kernel.
+    server.config.VoilaConfiguration.prelaunch_hook = lambda request, **_: request.xsrf_token and None
     server.initialize([])
     return server

@@ -62,9 +62,11 @@ def boxes(trace: Iterable[Line], most: int) -> tuple[list[Box], list[tuple[int, 
 
     found = folds(_signatures(operations, parents, shared, lines), lambda found: drawn(found) <= most)
     found = [fold for fold in found if fold.stop - fold.start > WORTH]
-    if drawn(found) > HOPELESS * most:
+    if drawn(found) > HOPELESS * most and len(operations) > most:
         found = [Fold(most // 2, len(operations) - most // 2)]
     groups = _grouped(leaves, operations, users, found)
+    if drawn(found) > most:
+        groups = _bundled(groups, users)
     made = [_box(group, fold, lines) for group, fold in groups]
     place = {line.number: i for i, (group, _) in enumerate(groups) for line in group}
     edges = {(place[parent], place[consumer]) for parent, consumer in pairs}
@@ -131,6 +133,21 @@ def _grouped(
     return own + groups
 
 
+def _bundled(
+    groups: list[tuple[list[Line], Fold | None]], users: dict[int, set[int]]
+) -> list[tuple[list[Line], Fold | None]]:
+    """Of many leaves that one operation alone uses, the first and the last; those between are in one box."""
+    alone: dict[int, list[int]] = {}
+    for i, (group, fold) in enumerate(groups):
+        if fold is None and not group[0].rules and len(users[group[0].number]) == 1:
+            (user,) = users[group[0].number]
+            alone.setdefault(user, []).append(i)
+    between = {places[1]: places[1:-1] for places in alone.values() if len(places) > LISTED}
+    bundles = {i: ([groups[k][0][0] for k in places], Fold(0, 0)) for i, places in between.items()}
+    gone = {i for places in between.values() for i in places[1:]}
+    return [bundles.get(i, group) for i, group in enumerate(groups) if i not in gone]
+
+
 def _box(group: list[Line], fold: Fold | None, lines: list[Line]) -> Box:
     numbers = tuple(sorted(line.number for line in group))
     if fold is not None:
@@ -163,6 +180,8 @@ def _folded(group: list[Line], fold: Fold, names: set[str], numbers: tuple[int, 
         listed.append(f"  … {len(patterns) - LISTED} more")
     if not fold.period:
         title, listed = "… not drawn", []
+    if not operations:
+        title, counts = f"… {leaves} more", _count(leaves, "leaf", "leaves")
     return Box("fold", title, "\n".join([title, *listed, counts]), counts, numbers)
 
 

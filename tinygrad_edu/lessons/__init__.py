@@ -3,6 +3,7 @@
 from tinygrad_edu.lessons import (
     brightness,
     checking,
+    compiled,
     curves,
     downhill,
     engine,
@@ -21,6 +22,7 @@ __all__ = [
     "Grade",
     "brightness",
     "checking",
+    "compiled",
     "curves",
     "diagnose",
     "downhill",

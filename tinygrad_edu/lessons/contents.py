@@ -36,7 +36,7 @@ CONTENTS = (
     Lesson("curves", "diagnosis, overfitting, early stopping", 8),
     Lesson("checking", "is this gradient right? And its limits", 9),
     Lesson("digits", "reading handwriting, from scratch", 10),
-    Lesson("compiled", "a training step as a list of NumPy calls", 11, in_terminal=False),
+    Lesson("compiled", "a training step as a list of NumPy calls", 11),
     Lesson("guessing", "step sizes, in a game of higher, lower"),
     Lesson("characters", "a small transformer reads a page"),
 )

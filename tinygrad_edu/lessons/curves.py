@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from tinygrad_edu.data import batches, moons
 from tinygrad_edu.nn import Linear, Sequential, Tanh, cross_entropy
 from tinygrad_edu.optim import SGD, Adam
+from tinygrad_edu.tensor import Tensor
 from tinygrad_edu.train import fit
 
 __all__ = ["EXERCISE", "VERDICTS", "Curve", "Diagnosis", "diagnose", "examples", "stop_early"]
@@ -71,11 +72,17 @@ def diagnose(losses: Sequence[float], validation: Sequence[float] | None = None)
     """
     curve = _numbers("losses", losses)
     held_out = None if validation is None else _numbers("validation", validation)
-    return _explodes(curve) or _hardly_moves(curve) or _jumps(curve) or _overfits(held_out) or _falls(curve)
+    with np.errstate(over="ignore", invalid="ignore"):  # a loss that blows up may be as large as numbers can be
+        found = _explodes(curve) or (None if held_out is None else _explodes(held_out))
+        return found or _hardly_moves(curve) or _jumps(curve) or _overfits(held_out) or _falls(curve)
 
 
 def _numbers(name: str, values: Any) -> NDArray[np.float64]:
-    curve = np.array(values, dtype=float)
+    try:
+        plain = values.data if isinstance(values, Tensor) else [v.data if isinstance(v, Tensor) else v for v in values]
+        curve = np.array(plain, dtype=float)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ValueError(f"diagnose: {name} is not a list of numbers: {error}") from None
     if curve.ndim != 1 or len(curve) < 3:
         raise ValueError(f"diagnose: {name} has shape {curve.shape}; a curve is a list of at least three numbers")
     return curve
@@ -157,6 +164,10 @@ def _falls(curve: NDArray[np.float64]) -> Diagnosis:
     third = curve[-max(2, len(curve) // 3) :]
     half = len(third) // 2
     falling = np.median(third[:half]) - np.median(third[half:])
+    if not np.any(curve):
+        return Diagnosis(
+            VERDICTS[2], "The loss is 0 from the start.", "There is nothing to learn; is it the right loss?"
+        )
     is_flat = falling < 0.05 * np.ptp(curve)
     return Diagnosis(
         VERDICTS[2],

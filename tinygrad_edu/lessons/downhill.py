@@ -218,6 +218,19 @@ class Ball:
         self._lr = value
 
     @property
+    def rate(self) -> float:
+        """The learning rate of the next step: what the schedule makes of `lr`.
+
+        Example:
+            >>> ball = Ball(3.0, 0.1, schedule="step decay")
+            >>> for _ in range(50):
+            ...     ball.step()
+            >>> round(ball.rate, 3)
+            0.03
+        """
+        return float(SCHEDULES[self.schedule](self._lr)(self.steps))
+
+    @property
     def steps(self) -> int:
         """How many steps it has taken."""
         return len(self.path) - 1

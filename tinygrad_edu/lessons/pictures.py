@@ -19,7 +19,7 @@ from tinygrad_edu.lessons.checking import V
 from tinygrad_edu.lessons.curves import Curve
 from tinygrad_edu.lessons.digits import Result as DigitsResult
 from tinygrad_edu.lessons.downhill import HIGH, LOW, Ball, bottoms, f, global_minimum
-from tinygrad_edu.lessons.exam import Fitted, Landscape, actual_score, predict
+from tinygrad_edu.lessons.exam import Fitted, Landscape, actual_score, bell_loss, predict
 from tinygrad_edu.lessons.guessing import SECRET, Game
 from tinygrad_edu.nn import Sequential
 from tinygrad_edu.plot import history
@@ -31,6 +31,7 @@ __all__ = [
     "brightness",
     "characters",
     "checking",
+    "confusion",
     "constants",
     "curves",
     "digits",
@@ -39,10 +40,12 @@ __all__ = [
     "exam_surfaces",
     "flip",
     "guessing",
+    "images",
     "kink",
     "losses",
     "one_weight",
     "valleys",
+    "weights",
 ]
 
 
@@ -75,6 +78,8 @@ def one_weight(paths: dict[float, list[float]]) -> Any:
     _lines(left, first, True, title="Two steps on the error's parabola", xlabel="w", ylabel="error", xlim=(-2, 12))
     every = {f"rate {lr:g}": (range(len(path)), path) for lr, path in paths.items()}
     _lines(right, every, True, title="The weight, step by step", xlabel="steps taken", ylabel="w", ylim=(-4, 14))
+    for axes in (left, right):
+        _legend_below(axes)
     return figure
 
 
@@ -93,21 +98,30 @@ def brightness(found: Fit) -> Any:
 
 
 def exam(found: tuple[Landscape, dict[Any, Any]]) -> Any:
-    """The landscape from above with two paths, its places named."""
+    """The loss as height over two knobs, and the same from above, with two descents and the places named."""
     land, paths = found
-    figure, (axes,) = _panels(1)
-    figure.set_size_inches(7.5, 6)
-    filled = axes.contourf(land.knob, land.knob, land.heights, levels=24, cmap=HEIGHTS)
-    axes.contour(land.knob, land.knob, land.heights, levels=24, colors="white", linewidths=0.3)
+    figure = blank(2, height=5.2)
+    surface, axes = figure.add_subplot(1, 2, 1, projection="3d", computed_zorder=False), figure.add_subplot(1, 2, 2)
+    knobs = np.meshgrid(land.knob, land.knob)
+    surface.plot_surface(*knobs, land.heights, cmap=HEIGHTS, alpha=0.85, linewidth=0, rcount=81, ccount=81)
+    surface.set(title="Loss as height over two knobs", xlabel="weight_study", ylabel="weight_sleep", zlabel="loss")
+    surface.view_init(elev=50, azim=-60)
+    surface.locator_params(nbins=5)
+    surface.zaxis.labelpad = 8
+    surface.set_box_aspect(None, zoom=0.85)
+    filled = axes.contourf(*knobs, land.heights, levels=24, cmap=HEIGHTS)
+    axes.contour(*knobs, land.heights, levels=24, colors="white", linewidths=0.3)
     for (start, path), marker in zip(paths.items(), "os"):
-        axes.plot(
-            *path.T, color="white", marker=marker, ms=4, markeredgecolor="black", linewidth=1.2, label=f"from {start}"
-        )
+        look = {"color": "white", "marker": marker, "ms": 4, "markeredgecolor": "black", "linewidth": 1.2}
+        axes.plot(*path.T, label=f"from {start}", **look)
+        surface.plot(*path.T, [float(bell_loss(*knobs)) for knobs in path], zorder=5, **look)
     for place in land.places:
-        axes.plot(place.weight_study, place.weight_sleep, "k*", ms=10, markeredgecolor="white")
+        where = (place.weight_study, place.weight_sleep)
+        axes.plot(*where, "k*", ms=10, markeredgecolor="white")
+        surface.plot(*([knob] for knob in where), [place.loss], "k*", ms=10, markeredgecolor="white", zorder=6)
         axes.annotate(
             place.name,
-            (place.weight_study, place.weight_sleep),
+            where,
             xytext=(0, -9),
             textcoords="offset points",
             ha="center",
@@ -115,9 +129,9 @@ def exam(found: tuple[Landscape, dict[Any, Any]]) -> Any:
             fontsize=8,
             bbox={"boxstyle": "round,pad=0.2", "facecolor": "white", "alpha": 0.85, "linewidth": 0},
         )
-    axes.set(title="Loss over two knobs, and two descents", xlabel="weight_study", ylabel="weight_sleep")
+    axes.set(title="The same from above, and two descents", xlabel="weight_study", ylabel="weight_sleep")
     axes.legend(loc="lower right", facecolor="0.35", labelcolor="white")
-    figure.colorbar(filled, label="loss (mean squared error)")
+    figure.colorbar(filled, ax=axes, label="loss (mean squared error)")
     return figure
 
 
@@ -265,6 +279,16 @@ def losses(_: None = None) -> Any:
         "cross-entropy −log p": (chances, [row.cross_entropy for row in seen]),
     }
     _lines(axes, lines, title="What a wrong answer costs", xlabel="chance p that was given to the truth", ylabel="loss")
+    for row in losses_lesson.punishments():
+        axes.plot(row.chance, row.cross_entropy, "o", color="black", ms=4)
+        axes.annotate(
+            f"−log {row.chance:g} = {row.cross_entropy:.4f}",
+            (row.chance, row.cross_entropy),
+            xytext=(4, 6 if row.chance < 0.9 else 20),
+            textcoords="offset points",
+            ha="left" if row.chance < 0.9 else "right",
+            fontsize=9,
+        )
     return figure
 
 
@@ -321,6 +345,50 @@ def checking(found: Sequence[V]) -> Any:
     return figure
 
 
+def images(pixels: Any, titles: Sequence[Any], columns: int = 10) -> Any:
+    """Small grey images in rows, each with a title; `pixels` is (n, 64), from 0 for white to 1."""
+    figure, panels = _tiles(len(pixels), columns)
+    for axes, image, title in zip(panels, np.asarray(pixels), titles):
+        axes.imshow(image.reshape(8, 8), cmap="gray_r", vmin=0, vmax=1)
+        axes.set_title(title, fontsize=10, pad=3)
+    return figure
+
+
+def weights(found: Any, columns: int = 10) -> Any:
+    """Weights as images: purple above 0, orange below, white at 0; `found` is (n, rows, columns)."""
+    figure, panels = _tiles(len(found), columns)
+    top = float(np.max(np.abs(found)))
+    for axes, image in zip(panels, found):
+        axes.imshow(image, cmap="PuOr", vmin=-top, vmax=top)
+    return figure
+
+
+def _tiles(count: int, columns: int) -> tuple[Any, Any]:
+    columns = min(columns, count)
+    rows = -(-count // columns)
+    figure = blank(1)
+    figure.set_size_inches(0.95 * columns, 1.15 * rows)
+    panels = figure.subplots(rows, columns, squeeze=False).flat
+    for axes in panels:
+        axes.axis("off")
+    return figure, figure.axes
+
+
+def confusion(counts: Any) -> Any:
+    """How often each class (row) was taken for each (column); the shades are shares of a row."""
+    figure, (axes,) = _panels(1)
+    figure.set_size_inches(5.6, 5.2)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    axes.imshow(shares**0.5, cmap="Blues", vmin=0, vmax=1.2)  # the root lets a single mistake be seen
+    for (row, column), count in np.ndenumerate(counts):
+        if count:
+            colour = "white" if shares[row, column] > 0.4 else "black"
+            axes.text(column, row, count, ha="center", va="center", fontsize=9, color=colour)
+    axes.set(title="What is taken for what", xlabel="answer", ylabel="truth")
+    axes.set(xticks=range(len(counts)), yticks=range(len(counts)))
+    return figure
+
+
 def digits(found: DigitsResult) -> Any:
     """The history of training."""
     return history(found.history)
@@ -332,7 +400,8 @@ def characters(found: CharactersResult) -> Any:
     lines = {"loss of a batch": (range(1, len(found.losses) + 1), found.losses)}
     _lines(axes, lines, title="A transformer reads a page", xlabel="step", ylabel="nats a character")
     axes.axhline(found.entropy, color="0.45", linewidth=1)
-    axes.annotate("best reader of one character", (1, found.entropy), va="bottom", fontsize=9, color="0.3")
+    end = (len(found.losses), found.entropy)  # where the loss has left it below
+    axes.annotate("best reader of one character", end, va="bottom", ha="right", fontsize=9, color="0.3")
     return figure
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -51,7 +52,7 @@ class Stepper:
         losses: before the first step and after each; empty before the first forward pass.
 
     Raises:
-        ValueError: another number of hidden units than 3 or 4, or the lesson's weights for 4.
+        ValueError: not 3 or 4 hidden units, the lesson's weights for 4, or a learning rate that is not above 0.
 
     Example:
         >>> stepper = Stepper()
@@ -69,6 +70,8 @@ class Stepper:
             raise ValueError(f"this network has 3 or 4 hidden units, not {hidden}")
         if hidden == 4 and seed is None:
             raise ValueError("the lesson's weights are for 3 hidden units; for 4 give a seed: hidden=4, seed=0")
+        if not 0 < lr < math.inf:  # also NaN
+            raise ValueError(f"a learning rate is a number above 0, not {lr}; try for instance lr=0.1")
         self.hidden, self.seed, self.lr = hidden, seed, lr
         self.image, self.learns_all = IMAGE, False
         self.reset()

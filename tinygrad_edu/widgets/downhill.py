@@ -22,10 +22,10 @@ class Downhill(Widget):
     counts from the next step on; anything else puts the ball back at its start, and a run goes on from there.
 
     Args:
-        start: where the ball lies, from −6 to 6.
-        lr: the learning rate, from 0.01 to 1.2.
+        start: where the ball lies. The slider goes from −6 to 6, and to this if it is further away.
+        lr: the learning rate. The slider goes from 0.01 to 1.2, and to this; from 9 on the ball flies away.
         optimizer: "sgd", "momentum" or "adam".
-        momentum: of "momentum", from 0 to 0.99.
+        momentum: of "momentum", at least 0 and less than 1.
         schedule: "constant", "step decay" or "cosine".
         seed: of the random starts.
 
@@ -33,7 +33,7 @@ class Downhill(Widget):
         ball: the `tinygrad_edu.lessons.downhill.Ball` that is shown.
 
     Raises:
-        ValueError: an optimizer or schedule that there is not, or a start that is far away.
+        ValueError: an optimizer or schedule that there is not, a start that is far away, or a setting out of range.
         ImportError: ipywidgets is not installed.
 
     Example:
@@ -138,6 +138,7 @@ class Downhill(Widget):
             "x": f"{ball.x:.4f}",
             "f(x)": f"{ball.f:.4f}",
             "f′(x)": f"{ball.slope:.4f}",
+            "rate": f"{ball.rate:.4g}",
             "verdict": ball.verdict,
         }
 
@@ -162,5 +163,5 @@ class Downhill(Widget):
 
     def __repr__(self) -> str:
         seen = self._readouts()
-        step, verdict = seen.pop("step"), seen.pop("verdict")
-        return f"Downhill(step {step}, {', '.join(f'{name} = {value}' for name, value in seen.items())}, {verdict})"
+        place = ", ".join(f"{name} = {seen[name]}" for name in ("x", "f(x)", "f′(x)"))
+        return f"Downhill(step {seen['step']}, {place}, {seen['verdict']})"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import html
+import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -22,7 +23,7 @@ CSS = """<style>
 .tinygrad-edu { container-type: inline-size; }
 .tinygrad-edu button:focus-visible, .tinygrad-edu select:focus-visible, .tinygrad-edu input:focus-visible,
 .tinygrad-edu .noUi-handle:focus-visible, .tinygrad-edu .widget-readout:focus-visible {
-  outline: 3px solid #0072B2; outline-offset: 1px; box-shadow: 0 0 0 1px #fff; }
+  outline: 3px solid #0072B2 !important; outline-offset: 1px; box-shadow: 0 0 0 1px #fff; }
 .tinygrad-edu figure { margin: 0; }
 .tinygrad-edu figure svg { display: block; width: 100%; height: auto; stroke-linejoin: round; }
 .tinygrad-edu figure svg text { fill: currentColor; }
@@ -125,9 +126,19 @@ def button(label: str, on_click: Callable[[], None], tooltip: str = "") -> Any:
 def slider(
     label: str, value: float, least: float, most: float, step: float, digits: str, logarithmic: bool = False
 ) -> Any:
-    """A slider; a logarithmic one goes from 10 to the power of least, to 10 to the power of most."""
-    kind = widgets.FloatLogSlider if logarithmic else widgets.FloatSlider
-    return kind(value, min=least, max=most, step=step, readout_format=digits, **_labelled(label, "300px"))
+    """A slider that reaches from least to most, and to its first value wherever that is.
+
+    A logarithmic one reaches from 10 to the power of least, to 10 to the power of most.
+    """
+    kind, place = (widgets.FloatLogSlider, math.log10(value)) if logarithmic else (widgets.FloatSlider, value)
+    return kind(
+        value,
+        min=min(least, place),
+        max=max(most, place),
+        step=step,
+        readout_format=digits,
+        **_labelled(label, "300px"),
+    )
 
 
 def choice(label: str, value: Any, options: Iterable[Any]) -> Any:

@@ -38,7 +38,8 @@ def curve(axes: Any, ball: Ball) -> None:
         ends = np.array([ball.x - reach, ball.x + reach])
         axes.plot(ends, ball.tangent(ends), color=ORANGE, linewidth=2, solid_capstyle="round")
         axes.plot(ball.x, ball.f, "o", color=ORANGE, ms=11, markeredgecolor=INK, markeredgewidth=1.2)
-    axes.set(xlim=(-wide, wide), ylim=(low - margin, high + margin), xlabel="x", title="The ball on f(x)")
+    axes.set(xlim=(-wide, wide), ylim=(low - margin, high + margin), xlabel="x")
+    axes.set_title("The ball has flown away" if ball.is_gone else "The ball on f(x)")
     _finish(axes)
 
 

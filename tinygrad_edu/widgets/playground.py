@@ -18,6 +18,7 @@ from tinygrad_edu.widgets.pictures import canvas, figure_html
 
 __all__ = ["Playground"]
 
+STEPS = 5000  # that one run takes at most
 SAYS = {
     "ready": "Next is forward: the image goes through the network.",
     "hidden": "Forward: every hidden unit adds up pixel × weight, and its bias; ReLU makes 0 of what is negative.",
@@ -33,19 +34,19 @@ SAYS = {
 class Playground(Widget):
     """The 4-3-4 network that flips a 2×2 image, to step through forward, backward and update.
 
-    "Train" takes steps in the kernel's own loop until it is paused, the loss is below 1e-6 or no number any more; the
-    more steps there have been, the more it takes between two pictures.
+    "Train" takes up to 5000 steps in the kernel's own loop, until it is paused, the loss is below 1e-6 or no number any
+    more; the more there have been, the more it takes between two pictures.
 
     Args:
         hidden: 3 or 4 hidden units.
         seed: of random weights; None takes the lesson's, which has three units.
-        lr: the learning rate, from 0.001 to 10.
+        lr: the learning rate. The slider goes from 0.001 to 10, and to this if it is further away.
 
     Attributes:
         stepper: the `tinygrad_edu.lessons.stepping.Stepper` that is shown.
 
     Raises:
-        ValueError: another number of hidden units than 3 or 4, or the lesson's weights for 4.
+        ValueError: not 3 or 4 hidden units, the lesson's weights for 4, or a learning rate that is not above 0.
         ImportError: ipywidgets is not installed.
 
     Example:
@@ -58,6 +59,7 @@ class Playground(Widget):
 
     def __init__(self, hidden: int = 3, seed: int | None = None, lr: float = 0.1) -> None:
         self.stepper = Stepper(hidden, seed, lr)
+        self._last = STEPS  # the step at which a run ends
         self._seeds = itertools.count(0 if seed is None else seed + 1)
         self._figures = [canvas(4.4, 3.7), canvas(4.4, 3.7), canvas()]
         for figure in self._figures[:2]:
@@ -84,7 +86,7 @@ class Playground(Widget):
         self.forward = button("Forward", lambda: self._move(Stepper.forward), "from the image to the loss")
         self.backward = button("Backward", lambda: self._move(Stepper.backward), "from the loss to every weight")
         self.update = button("Update", lambda: self._move(Stepper.update), "every weight against its gradient")
-        self.train = button("Train", self._toggle, "many steps, until you pause it")
+        self.train = button("Train", self._toggle, f"up to {STEPS} steps, until it has learned")
         self.reset = button("Reset", lambda: self._move(Stepper.reset), "back to the weights at the start")
         self.lesson = button("Lesson's weights", lambda: self._begin(3, None), "those of the traced example")
         self.random = button("Random weights", lambda: self._begin(self.hidden.value, next(self._seeds)))
@@ -115,12 +117,14 @@ class Playground(Widget):
         if self._runner.is_running:
             self._runner.pause()
         else:
+            self._last = self.stepper.updates + STEPS
             self._runner.start()
 
     def _train_on(self) -> bool:
-        goes_on = self.stepper.train(1 + self.stepper.updates // 5)
+        updates = self.stepper.updates
+        goes_on = self.stepper.train(min(1 + updates // 5, self._last - updates))
         self._show()
-        return goes_on
+        return goes_on and self.stepper.updates < self._last
 
     def _flip(self, pixel: int) -> None:
         self.image.value ^= 8 >> pixel
@@ -211,7 +215,8 @@ def tables(stepper: Stepper) -> str:
                 entry = f"{name}[{i},{j}]" if weight.ndim == 2 else f"{name}[{j}]"
                 slope = np.atleast_2d(found[name])[i, j]
                 arrived = "·" if np.isnan(slope) else f"{slope + 0:.4f}"
-                cells.append(f'<td data-name="{entry}" title="{entry}"><b>{value + 0:.4f}</b><br>{arrived}</td>')
+                names = f'<b data-name="{entry}">{value + 0:.4f}</b><br><span data-name="gradient of {entry}">'
+                cells.append(f'<td title="{entry}">{names}{arrived}</span></td>')
             rows.append(f"<tr>{''.join(cells)}</tr>")
         made.append(f"<table><caption>{name}</caption>{''.join(rows)}</table>")
     return f'<p>Every weight, and below it its gradient:</p><div class="tables">{"".join(made)}</div>'

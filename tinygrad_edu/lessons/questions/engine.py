@@ -157,11 +157,15 @@ EXERCISES = (
         "compiled.runs",
         "A compiled step is called 1,000 times with the same shapes. How often does your function run? A number.",
         number(
-            1,
-            {1000: "It is watched once; after that the list of NumPy calls runs.", 0: "Once it has to be watched."},
-            "Once, while it is watched.",
+            2,
+            {
+                1: "Nearly. One look could be deceived: it is watched twice, and both lists must be the same.",
+                1000: "It is watched at the first call; after that the list of NumPy calls runs.",
+                0: "It has to be watched, or there would be no list.",
+            },
+            "At the first call it is watched; put a print into the step and count.",
         ),
-        "1",
+        "2",
     ),
     Exercise(
         "compiled.branch",

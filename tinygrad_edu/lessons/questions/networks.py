@@ -255,11 +255,11 @@ EXERCISES = (
     ),
     Exercise(
         "digits.batches",
-        "1,437 images in batches of 32: how many steps is an epoch? A number.",
+        "1,438 images in batches of 32: how many steps is an epoch? A number.",
         number(
             45,
-            {44: "The last batch is smaller, but it is one too.", 44.90625: "Steps are whole: the last is smaller."},
-            "1437 / 32, rounded up.",
+            {44: "The last batch is smaller, but it is one too.", 44.9375: "Steps are whole: the last is smaller."},
+            "1438 / 32, rounded up.",
         ),
         "45",
     ),
