@@ -7,6 +7,7 @@ buffers are made inside, where they cost next to nothing. It adds up in an order
 from __future__ import annotations
 
 import operator
+import threading
 import warnings
 from typing import Any
 
@@ -52,6 +53,7 @@ class NumbaSource(Source):
         return _Machine(numba, namespace[self.name], self, tuple(roots.values()))
 
     fallback: Source  # the same as NumPy
+    only_tensors = False  # whether all that it returns becomes Tensors
 
     def _roots(self) -> tuple[dict[str, Any], list[str]]:
         """The arrays to hand over by name, and the lines that make views of them."""
@@ -133,16 +135,20 @@ class _Machine:
         self.state, self.fallback = state, source.fallback
         self.fast = numba.njit(function, error_model="numpy")  # x / 0 is inf, and no error
         self.slow: Any = None
+        self.lock = threading.Lock()
         self.is_tried = False
-        # numba returns Python's numbers, and whole numbers as int64.
+        # numba returns Python's numbers, and whole numbers as int64; a Tensor is made of Python's float as well.
         kinds = [(value.scalar, value.sample.dtype) for value in source.program.outputs]
-        self.kinds = kinds if any(scalar or dtype.kind in "iu" for scalar, dtype in kinds) else None
+        usual = (True, np.float64) if source.only_tensors else None
+        is_right = (kind == usual or (not kind[0] and kind[1].kind not in "iu") for kind in kinds)
+        self.kinds = None if all(is_right) else kinds
 
     def __call__(self, *arrays: Any) -> Any:
         if not self.is_tried:
             self._try(arrays)
         if self.slow:
-            return self.slow(*arrays)
+            with self.lock:  # that one has buffers
+                return self.slow(*arrays)
         out = self.fast(*arrays, *self.state)
         if self.kinds is None:
             return out

@@ -30,7 +30,7 @@ KEPT = 16  # programs of one step, for its shapes and settings; the one that was
 class Compiled:
     """A step that runs as generated NumPy code. Made by `compile`; call it as the function that it was made from.
 
-    Its buffers belong to it, so of several threads that call it one goes at a time.
+    Several threads may call it. Its buffers are there once, so one computes at a time.
     """
 
     def __init__(self, function: Callable[..., Any], kind: str, state: Any, backend: str) -> None:
@@ -49,11 +49,12 @@ class Compiled:
         self._lock = threading.RLock()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        fast = self._fast
+        if fast is not None and not kwargs:
+            result = fast(*args)
+            if result is not MISS:
+                return result
         with self._lock:
-            if self._fast is not None and not kwargs:
-                result = self._fast(*args)
-                if result is not MISS:
-                    return result
             return self._look(args, kwargs)
 
     def __set_name__(self, owner: Any, name: str) -> None:
