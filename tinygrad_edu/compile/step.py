@@ -104,7 +104,17 @@ class Compiled:
         return call
 
     def save(self, path: str | Path) -> None:
-        """Write a file that trains on without tinygrad_edu: the source, with the numbers as they are now."""
+        """Write a file that trains on without tinygrad_edu: the source, with the numbers as they are now.
+
+        Raises:
+            CompileError: the step calls functions that are not NumPy's own, which a file cannot hold.
+        """
+        if foreign := self._latest().source.foreign:
+            raise CompileError(
+                f"The step calls {', '.join(foreign)}, which NumPy does not have, so a file that needs NumPy alone "
+                "cannot be written. Write what it does with NumPy's functions, or take step.source and put the "
+                "functions into their places."
+            )
         Path(path).write_text(self._latest().source.text(with_numbers=True), encoding="utf-8")
 
     def _latest(self) -> Ready:
@@ -217,6 +227,9 @@ def compile(function: Any = None, *, kind: str = "step", state: Any = (), backen
     random generators) is found in what it refers to: its closure, globals and self. The first call with new shapes or
     dtypes, or after a setting has changed, traces the function; later calls run the generated one, and give eager's
     results. Read it in `.source`, count its calls in `.stats`, write it to a file with `.save(path)`.
+
+    What a step reads from outside Python's objects, such as files, the environment or the network, or finds in
+    installed packages, is taken for constant: pass it as an argument.
 
     Args:
         function: the step. Left out, `compile` is a decorator with options.
