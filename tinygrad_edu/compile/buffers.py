@@ -61,7 +61,7 @@ def gradient_slices(program: Program) -> None:
         if call.function is not np.concatenate or call.kwargs or call.results[0].memory in changing:
             continue
         whole, parts = call.results[0], call.args[0]
-        if not takes_out(call) or whole in program.outputs or whole.sample.ndim != 1:
+        if not takes_out(call) or whole.memory in program.escaping() or whole.sample.ndim != 1:
             continue
         start, late = 0, []
         homes: set[Any] = set()
