@@ -323,6 +323,15 @@ def test_gradients_are_made_in_their_places():
     calls_after(gradient_slices, f, X)
 
 
+def test_a_join_of_joins():
+    def f(x):
+        one = np.concatenate([x[0] * 2, x[1] * 3])
+        two = np.concatenate([x[2] * 4, one, one])
+        return np.sum(np.concatenate([two, one]) ** 2)
+
+    calls_after(gradient_slices, f, X)
+
+
 def test_all_of_them_make_a_training_step_shorter():
     net = nn.Sequential(nn.Linear(4, 3, rng=0), nn.ReLU(), nn.Linear(3, 4, rng=1))
     optimizer = optim.SGD(net.parameters(), lr=0.1)
