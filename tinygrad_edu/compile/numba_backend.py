@@ -92,15 +92,17 @@ class NumbaSource(Source):
 
     def _fold(self, call: Call) -> str | None:
         """A sum or product along one axis or all; numba knows no other, and no keepdims."""
-        name = (FOLDS | (WHOLE if call.results[0].scalar else {})).get(reduction_of(call))
-        if name is None or len(call.args) > 2 or call.kwargs.keys() - {"axis", "keepdims"}:
+        name = (FOLDS | WHOLE).get(reduction_of(call))
+        if name is None or not call.results or len(call.args) > 2 or call.kwargs.keys() - {"axis", "keepdims"}:
             return None
-        x, shape = call.args[0], np.shape(call.results[0].sample)
+        x, shape, scalar = call.args[0], np.shape(call.results[0].sample), call.results[0].scalar
+        if not isinstance(x, Value) or np.ndim(x.sample) == 0 or (name in WHOLE.values() and not scalar):
+            return None
         axis = call.args[1] if len(call.args) > 1 else call.kwargs.get("axis", default_axis(call))
         if isinstance(axis, tuple) and len(axis) == 1:
             axis = axis[0]
         if axis is None or x.sample.ndim == 1:
-            return f"{name}({self._text(x)})" if call.results[0].scalar else None
+            return f"{name}({self._text(x)})" if scalar else None
         return f"{name}({self._text(x)}, {axis % x.sample.ndim}).reshape({shape})" if isinstance(axis, int) else None
 
     def _dot(self, left: str, right: str, out: str) -> str:
