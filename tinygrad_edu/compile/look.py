@@ -10,6 +10,7 @@ import numpy as np
 from tinygrad_edu.backward import Leaf
 from tinygrad_edu.compile.scene import PLAIN, Holder
 from tinygrad_edu.compile.tracing import is_array
+from tinygrad_edu.optim.group import Group
 from tinygrad_edu.tensor import Tensor
 from tinygrad_edu.vector import Run
 
@@ -65,6 +66,14 @@ class Look:
             self.check(f"repr({x}) == {repr(arg)!r}")
         else:
             self.check(f"{x} == {{}}", arg)
+
+    def settings(self, group: Group) -> None:
+        """That an optimizer's settings are the same; a learning rate that is a number is read from its array."""
+        k, names = self._name(group), [n for n in group if n != "params" and (n != "lr" or group.has_schedule)]
+        same = [f"{k}._everything[{name!r}] is {self._name(group[name])}" for name in names]
+        same.insert(0, f"{k}.has_schedule is {group.has_schedule}")
+        # They are all in one dict, which is another one as soon as one of them is set.
+        self.check(f"({k}._everything is {self._name(group._everything)} or {' and '.join(same)})")
 
     def holder(self, holder: Holder) -> None:
         """That the same is in all its places, and nothing else."""

@@ -7,7 +7,6 @@ buffers are made inside, where they cost next to nothing. It adds up in an order
 from __future__ import annotations
 
 import operator
-import threading
 import warnings
 from typing import Any
 
@@ -33,8 +32,8 @@ WHOLE = {np.maximum.reduce: "np.max", np.minimum.reduce: "np.min"}  # these know
 class NumbaSource(Source):
     """Prints what numba understands: no `out=` by name, no ufunc methods, no np.errstate."""
 
-    def make(self) -> Any:
-        """The compiled function, with the live state handed over at each call.
+    def machine_code(self, examples: list[Any], otherwise: Source) -> Any:
+        """The step compiled for arguments like `examples`; if numba cannot, a warning, and the step as NumPy.
 
         Raises:
             ImportError: numba is not installed.
@@ -45,15 +44,27 @@ class NumbaSource(Source):
         lines = [f"def {self.name}({', '.join([*given, *roots])}):"]
         lines += [f"    {line}" for line in (*views, *self.setup)]
         lines += [line for line in self.body if "np.errstate" not in line]
-        lines = _dedented(lines)
-        namespace: dict[str, Any] = {"np": np, **{name: self.bound[name] for name in self.constants}}
         aliases = [f"{name} = {full}" for name, full in self.aliases.items()]
-        self.function = "\n".join(lines)
-        exec(compile("\n".join([*aliases, self.function]), f"<compiled {self.name}>", "exec"), namespace)
-        return _Machine(numba, namespace[self.name], self, tuple(roots.values()))
+        namespace: dict[str, Any] = {"np": np, **{name: self.bound[name] for name in self.constants}}
+        exec(compile("\n".join([*aliases, *_dedented(lines)]), f"<compiled {self.name}>", "exec"), namespace)
+        fast = numba.njit(namespace[self.name], error_model="numpy")  # x / 0 is inf, and no error
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                fast.compile(tuple(map(fast.typeof_pyval, (*examples, *roots.values()))))
+        except Exception as error:  # numba has many: TypingError, NotImplementedError for float16 ...
+            warnings.warn(f"numba cannot compile this step, so it runs as NumPy: {_reason(error)}", stacklevel=2)
+            return otherwise.make()
+        namespace = roots | {"np": np, "__fast__": fast}
+        exec(self._handing_over(given, list(roots)), namespace)
+        return namespace[self.name]
 
-    fallback: Source  # the same as NumPy
-    only_tensors = False  # whether all that it returns becomes Tensors
+    def _handing_over(self, given: list[str], roots: list[str]) -> str:
+        """The function around the machine code: it adds the state, and gives results NumPy's dtypes again."""
+        outputs = [self._unused("out") for _ in self.program.outputs]
+        returned = ", ".join(map(_as_numpy, outputs, self.program.outputs)) or "None"
+        got = f"{', '.join(outputs) or '_'} = __fast__({', '.join([*given, *roots])})"
+        return f"def {self.name}({', '.join(given)}):\n    {got}\n    return {returned}"
 
     def _roots(self) -> tuple[dict[str, Any], list[str]]:
         """The arrays to hand over by name, and the lines that make views of them."""
@@ -130,49 +141,12 @@ class NumbaSource(Source):
         return super()._expression(call)
 
 
-class _Machine:
-    """The function in machine code; as NumPy, if numba cannot."""
-
-    def __init__(self, numba: Any, function: Any, source: NumbaSource, state: tuple[Any, ...]) -> None:
-        self.state, self.fallback = state, source.fallback
-        self.fast = numba.njit(function, error_model="numpy")  # x / 0 is inf, and no error
-        self.slow: Any = None
-        self.lock = threading.Lock()
-        self.is_tried = False
-        # numba returns Python's numbers, and whole numbers as int64; a Tensor is made of Python's float as well.
-        kinds = [(value.scalar, value.sample.dtype) for value in source.program.outputs]
-        usual = (True, np.float64) if source.only_tensors else None
-        is_right = (kind == usual or (not kind[0] and kind[1].kind not in "iu") for kind in kinds)
-        self.kinds = None if all(is_right) else kinds
-
-    def __call__(self, *arrays: Any) -> Any:
-        if not self.is_tried:
-            self._try(arrays)
-        if self.slow:
-            with self.lock:  # that one has buffers
-                return self.slow(*arrays)
-        out = self.fast(*arrays, *self.state)
-        if self.kinds is None:
-            return out
-        if len(self.kinds) == 1:
-            return _as(out, *self.kinds[0])
-        return tuple(_as(item, *kind) for item, kind in zip(out, self.kinds))
-
-    def _try(self, arrays: Any) -> None:
-        """Compile for arguments like these, or else take NumPy; nothing is computed yet."""
-        self.is_tried = True
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                self.fast.compile(tuple(map(self.fast.typeof_pyval, (*arrays, *self.state))))
-        except Exception as error:  # numba has many: TypingError, NotImplementedError for float16 ...
-            text = f"numba cannot compile this step, so it runs as NumPy: {_reason(error)}"
-            self.slow = self.fallback.make()
-            warnings.warn(text, stacklevel=2)
-
-
-def _as(out: Any, scalar: bool, dtype: Any) -> Any:
-    return dtype.type(out) if scalar else out.astype(dtype, copy=False)
+def _as_numpy(name: str, value: Value) -> str:
+    """With NumPy's dtype: from machine code come Python's numbers, and whole numbers as int64."""
+    dtype = value.sample.dtype
+    if value.scalar:
+        return f"{dtype_text(dtype)}({name})"
+    return f"{name}.astype({dtype_text(dtype)}, copy=False)" if dtype.kind in "iu" else name
 
 
 def _reason(error: Exception) -> str:

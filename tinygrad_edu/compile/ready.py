@@ -35,8 +35,7 @@ tensor._data = out
 tensor.node = None
 return tensor""",
 }
-CALL = "out = call({data})\n"
-CALL_IN_TURN = "with lock:\n    out = call({data})\n"
+CALL = "with lock:\n    out = call({data})\n"
 
 
 class Ready:
@@ -59,13 +58,11 @@ class Ready:
         texts = (program, arrays, _nicknames(scene), _plain_name(function))
         self.source = Source(*texts)
         if backend == "numba":
-            machine = NumbaSource(*texts)
-            machine.fallback = self.source
-            machine.only_tensors = all(kind != "array" for kind, _ in traced.results)
-            self.call = machine.make()
+            examples = [*data_of(flat), *(leaf.grad for leaf in self.given)]
+            self.call = NumbaSource(*texts).machine_code(examples, self.source)
         else:
             self.call = self.source.make()
-        self.lock = threading.Lock()  # the buffers are there once; machine code makes its own
+        self.lock = threading.Lock()  # the buffers are there once
         self.registry: dict[Any, Any] = {}
         self.stats = {
             "calls": dict(program.stages),
@@ -79,7 +76,7 @@ class Ready:
         more = self.left or self.given or traced.warnings
         is_one = self.is_single and len(self.results) == 1 and not more and traced.rebuild(["*"]) == "*"
         short = ENDINGS.get(self.results[0][0]) if is_one else None
-        self.ending = (CALL if backend == "numba" else CALL_IN_TURN) + short if short else RUN
+        self.ending = CALL + short if short else RUN
         self.fast: Callable[..., Any] = lambda *args: MISS
         program.forget()
 
@@ -101,15 +98,9 @@ class Ready:
         look = Look(flat)
         look.check("recording.on is {}", recording.on, recording=recording)
         for group in scene.groups():
-            look.check("{}.has_schedule is {}", group, group.has_schedule)
-            for name, value in group.items():
-                if name != "params" and (name != "lr" or group.has_schedule):  # a number is read from its array
-                    look.check(f"{{}}._everything[{name!r}] is {{}}", group, value)
+            look.settings(group)
         for holder in scene.watched():
             look.holder(holder)
-        for module in scene.modules:
-            if "training" not in vars(module):
-                look.check("{}.training is {}", module, module.training)
         for leaf in scene.leaves:
             look.check("{}.grad is None" if leaf.grad is None else "{}.grad is not None", leaf)
             if leaf.grad is not None:  # whether to warn that it is being added to
