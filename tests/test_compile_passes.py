@@ -308,6 +308,16 @@ def test_a_row_is_looked_at_as_a_table_of_one():
     calls_after(allocated, f, X[:1])
 
 
+def test_a_row_times_a_column_is_left_as_it_is():
+    row = np.arange(4.0)
+
+    def f(column):
+        return column * row
+
+    before, after = calls_after(even_operands, f, X[:, :1])
+    assert after == before
+
+
 @pytest.mark.parametrize("shape", [(100, 100), (1,), ()])
 def test_large_arrays_and_numbers_are_left_as_they_are(shape):
     x, bias = np.ones(shape), np.ones(shape[-1:])

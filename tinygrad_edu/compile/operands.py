@@ -26,8 +26,9 @@ def even_operands(program: Program) -> None:
     for call in program.calls:
         if not call.has_effect and ufunc_of(call) in ARITHMETIC and 1 < np.size(call.results[0].sample) <= SMALL:
             evened = {value: even for value in call.values() if (even := _even(value, call)) is not None}
-            calls += evened.values()
-            call.args = fill(call.args, partial(_swapped, evened))
+            if len(evened) == 1:  # a row times a column would take two copies, which is no gain
+                calls += evened.values()
+                call.args = fill(call.args, partial(_swapped, evened))
         calls.append(call)
     program.calls[:] = calls
 
