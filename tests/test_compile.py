@@ -423,20 +423,49 @@ def test_the_source_runs_alone():
         assert section in step.source
 
 
-def test_the_saved_file_trains_on_alone(tmp_path):
-    net = nn.Sequential(nn.Linear(4, 8, rng=0), nn.Dropout(0.3, rng=1), nn.BatchNorm1d(8), nn.Linear(8, 3, rng=2))
-    step = compiled_step(net, optim.Adam(net.parameters(), lr=schedules.cosine(0.01, steps=9)))
-    step(*rows(0))
-    step.save(tmp_path / "saved_step.py")
+def test_saved_files_train_on_alone(tmp_path):
+    """For every optimizer: with dropout, batch normalisation and a schedule, in float64 and float32."""
+    steps = {}
+    for name, optimizer in OPTIMIZERS.items():
+        for dtype in (np.float64, np.float32):
+            layers = (nn.Linear(4, 8, rng=0), nn.Dropout(0.3, rng=1), nn.BatchNorm1d(8), nn.Linear(8, 3, rng=2))
+            net = nn.Sequential(*layers).astype(dtype)
+            opt = optimizer(net.parameters())
+            if len(opt.param_groups) == 1:
+                opt.lr = schedules.cosine(0.01, steps=9)
+            step = compiled_step(net, opt)
+            for i in range(3):
+                step(*(a.astype(dtype) for a in rows(i)))
+            file = f"saved_{name}_{dtype.__name__}"
+            step.save(tmp_path / f"{file}.py")
+            steps[file] = step
     np.savez(tmp_path / "data.npz", x=X[:16], y=Y[:16])
     code = (
-        "import sys; sys.modules['tinygrad_edu'] = None\n"
-        "import numpy as np, saved_step\n"
-        "data = np.load('data.npz')\n"
-        "for _ in range(5): print(repr(float(saved_step.step(data['x'], data['y']))))"
+        "import importlib, sys\n"
+        "import numpy as np\n"
+        f"sys.path.insert(0, {str(tmp_path)!r})\n"
+        f"data = np.load({str(tmp_path / 'data.npz')!r})\n"
+        f"for file in {list(steps)}:\n"
+        "    step = importlib.import_module(file).step\n"
+        "    x, y = (data[name].astype(file[-7:]) for name in 'xy')\n"
+        "    print(file, *(repr(step(x, y)) for _ in range(12)), sep=';')\n"
+        "assert 'tinygrad_edu' not in sys.modules\n"
     )
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=True)
-    assert [float(line) for line in run.stdout.split()] == [step(*rows(0)).item() for _ in range(5)]
+    run = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True)
+    assert len(run.stdout.splitlines()) == len(steps) == 16
+    for line in run.stdout.splitlines():
+        file, *losses = line.split(";")
+        x, y = (a[:16].astype(file[-7:]) for a in (X, Y))
+        assert losses == [repr(steps[file](x, y).data[()]) for _ in losses], file
+
+
+def test_functions_that_numpy_lacks_cannot_be_saved(tmp_path):
+    twice = np.frompyfunc(lambda x: 2 * x, 1, 1)
+    step = tg.compile(lambda x: twice(x))
+    np.testing.assert_array_equal(step(X), twice(X))
+    with pytest.raises(tg.CompileError, match="NumPy does not have"):
+        step.save(tmp_path / "step.py")
+    assert not [*tmp_path.iterdir()]
 
 
 def test_stats():

@@ -144,6 +144,60 @@ def test_a_write_in_between_is_a_barrier():
     assert calls_after(optimize.common_subexpressions, f, X) == (7, 7)
 
 
+def aliased(function):
+    """The step gives eager's results although its arguments lie in one another and in its state."""
+    state = np.arange(4.0) + 1
+
+    def eager(x, y):
+        return function(x, y, state)
+
+    compiled = tg.compile(eager)
+    for _ in range(2):
+        for x, y in [(state, state), (state, np.ones(4)), (state[::-1], state), (state[1:], state[:-1])]:
+            ends = []
+            for step in (eager, compiled):
+                state[...] = np.arange(4.0) + 1
+                ends.append((step(x, y), state.copy()))
+            for mine, theirs in zip(*ends):
+                np.testing.assert_array_equal(mine, theirs)
+
+
+@pytest.mark.parametrize("nothing", [lambda x: x * 1, lambda x: x.copy(), lambda x: x.astype(float), lambda x: x - 0])
+def test_a_copy_is_none_if_what_it_is_a_copy_of_may_change(nothing):
+    def from_state(x, y, state):
+        before = nothing(state)
+        x += 1
+        return np.sum(before * 2)
+
+    def from_argument(x, y, state):
+        before = nothing(x)
+        state[...] = 7
+        return np.sum(before * 2)
+
+    def from_another(x, y, state):
+        before = nothing(y)
+        x += 1
+        return np.sum(before * 2)
+
+    for function in (from_state, from_argument, from_another):
+        aliased(function)
+
+
+def test_what_is_computed_again_after_a_write_elsewhere():
+    def writes_argument(x, y, state):
+        before = np.sin(state)
+        x += 1
+        return np.sum(np.sin(state) - before)
+
+    def writes_state(x, y, state):
+        before = np.sin(x) + np.sin(y)
+        state += 1
+        return np.sum(np.sin(x) + np.sin(y) - before)
+
+    for function in (writes_argument, writes_state):
+        aliased(function)
+
+
 def test_what_is_written_to_is_not_shared():
     def f(x):
         one, two = x * 2, x * 2
@@ -237,6 +291,13 @@ def test_a_result_that_is_returned_has_no_buffer():
     assert not {value.memory for value in program.buffers} & program.escaping()
 
 
+def test_a_part_of_a_join_that_is_returned_is_the_callers():
+    step = tg.compile(lambda x: np.concatenate([np.ravel(x * 2), np.sin(x[0])])[1:])
+    kept = step(X)
+    step(X + 1)
+    np.testing.assert_array_equal(kept, np.concatenate([np.ravel(X * 2), np.sin(X[0])])[1:])
+
+
 def test_what_is_still_needed_is_not_written_over():
     def f(x):
         a = x + 1
@@ -259,6 +320,15 @@ def test_gradients_are_made_in_their_places():
     joined = [call for call in program.calls if call.function is np.concatenate]
     assert not joined
     assert len(program.calls) < before
+    calls_after(gradient_slices, f, X)
+
+
+def test_a_join_of_joins():
+    def f(x):
+        one = np.concatenate([x[0] * 2, x[1] * 3])
+        two = np.concatenate([x[2] * 4, one, one])
+        return np.sum(np.concatenate([two, one]) ** 2)
+
     calls_after(gradient_slices, f, X)
 
 

@@ -201,7 +201,7 @@ def trained(compiled, setting, x, y, happenings):
     return ends
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(trainings())
 def test_random_trainings(training):
     with np.errstate(all="ignore"):

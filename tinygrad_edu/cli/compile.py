@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
+import functools
+import re
+import shutil
 from typing import Any
 
 import numpy as np
 
 from tinygrad_edu import nn, optim
-from tinygrad_edu.cli.terminal import console, need, whole
+from tinygrad_edu.cli.terminal import console, need, source_file, whole
 from tinygrad_edu.compile import Compiled, compile
 
 __all__ = ["add", "flip_step", "run"]
@@ -20,7 +22,14 @@ update as one list of calls, without tinygrad_edu. It is what
 tg.compile runs. The step is that of the lesson: a 2x2 image
 goes through 4 -> 3 -> 4 numbers and must come out flipped."""
 
-OPTIMIZERS: dict[str, Any] = {"sgd": optim.SGD, "adam": optim.Adam}
+OPTIMIZERS: dict[str, Any] = {
+    "sgd": optim.SGD,
+    "momentum": functools.partial(optim.SGD, momentum=0.9),
+    "adagrad": optim.Adagrad,
+    "rmsprop": optim.RMSprop,
+    "adam": optim.Adam,
+    "adamw": optim.AdamW,
+}
 
 
 def add(subparsers: Any) -> None:
@@ -35,7 +44,7 @@ def add(subparsers: Any) -> None:
     parser.add_argument("lesson", choices=("flip",), help="whose step")
     parser.add_argument("--batch", type=whole(1, 16, 1), default=1, metavar="N", help="images at a time (default 1)")
     parser.add_argument("--optimizer", choices=tuple(OPTIMIZERS), default="sgd", help="default sgd")
-    parser.add_argument("--save", type=Path, metavar="FILE", help="write a file that trains alone, too")
+    parser.add_argument("--save", type=source_file, metavar="FILE", help="write a .py file that trains alone, too")
     parser.set_defaults(run=run, quiet=False)
 
 
@@ -47,12 +56,21 @@ def run(arguments: argparse.Namespace) -> int:
     step = flip_step(arguments.batch, arguments.optimizer)
     out = console()
     if out.is_terminal:
-        out.print(Syntax(step.source, "python", background_color="default"))
+        out.width = shutil.get_terminal_size().columns  # code may be wider than what is good to read
+        code = _fitted(step.source, out.width)
+        out.print(Syntax(code, "python", background_color="default", word_wrap=True))
     else:
         print(step.source, end="")
     if arguments.save:
         step.save(arguments.save)
     return 0
+
+
+def _fitted(source: str, width: int) -> str:
+    """The comments beside the code nearer to it, if they would not fit into the width one below the other."""
+    if max(map(len, source.splitlines())) <= width:
+        return source
+    return re.sub(r"(?<=\S) +# ", "  # ", source)
 
 
 def flip_step(batch: int, optimizer: str) -> Compiled:

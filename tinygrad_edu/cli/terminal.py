@@ -28,6 +28,7 @@ __all__ = [
     "print_json",
     "share",
     "sizes",
+    "source_file",
     "whole",
 ]
 
@@ -156,6 +157,11 @@ def picture(text: str) -> Path:
 def model_file(text: str) -> Path:
     """A file name that a network can be saved under, found out before anything is computed."""
     return _writable(text, ".safetensors", "net.safetensors")
+
+
+def source_file(text: str) -> Path:
+    """A file name that a program can be written to, found out before anything is computed."""
+    return _writable(text, ".py", "flip_step.py")
 
 
 def _writable(text: str, endings: str, example: str) -> Path:

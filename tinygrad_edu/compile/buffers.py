@@ -61,7 +61,7 @@ def gradient_slices(program: Program) -> None:
         if call.function is not np.concatenate or call.kwargs or call.results[0].memory in changing:
             continue
         whole, parts = call.results[0], call.args[0]
-        if not takes_out(call) or whole in program.outputs or whole.sample.ndim != 1:
+        if not takes_out(call) or whole.memory in program.escaping() or whole.sample.ndim != 1:
             continue
         start, late = 0, []
         homes: set[Any] = set()
@@ -71,7 +71,8 @@ def gradient_slices(program: Program) -> None:
             home = maker.results[0] if maker else part
             place = Value(whole.sample[start:stop], whole.memory)
             whole_home = home.sample.size == part.sample.size and part.sample.flags.c_contiguous
-            if maker and whole_home and part.memory not in changing | homes | program.escaping():
+            has_place = changing | homes | program.escaping() | program.homes.keys()  # one that is a join itself, too
+            if maker and whole_home and part.memory not in has_place:
                 homes.add(part.memory)
                 program.setup.append(Call(operator.getitem, (whole, slice(start, stop)), {}, (place,)))
                 program.setup.append(Call(Method("reshape"), (place, home.sample.shape), {}, (home,)))

@@ -7,6 +7,7 @@ buffers are made inside, where they cost next to nothing. It adds up in an order
 from __future__ import annotations
 
 import operator
+import threading
 import warnings
 from typing import Any
 
@@ -52,6 +53,7 @@ class NumbaSource(Source):
         return _Machine(numba, namespace[self.name], self, tuple(roots.values()))
 
     fallback: Source  # the same as NumPy
+    only_tensors = False  # whether all that it returns becomes Tensors
 
     def _roots(self) -> tuple[dict[str, Any], list[str]]:
         """The arrays to hand over by name, and the lines that make views of them."""
@@ -90,15 +92,17 @@ class NumbaSource(Source):
 
     def _fold(self, call: Call) -> str | None:
         """A sum or product along one axis or all; numba knows no other, and no keepdims."""
-        name = (FOLDS | (WHOLE if call.results[0].scalar else {})).get(reduction_of(call))
-        if name is None or len(call.args) > 2 or call.kwargs.keys() - {"axis", "keepdims"}:
+        name = (FOLDS | WHOLE).get(reduction_of(call))
+        if name is None or not call.results or len(call.args) > 2 or call.kwargs.keys() - {"axis", "keepdims"}:
             return None
-        x, shape = call.args[0], np.shape(call.results[0].sample)
+        x, shape, scalar = call.args[0], np.shape(call.results[0].sample), call.results[0].scalar
+        if not isinstance(x, Value) or np.ndim(x.sample) == 0 or (name in WHOLE.values() and not scalar):
+            return None
         axis = call.args[1] if len(call.args) > 1 else call.kwargs.get("axis", default_axis(call))
         if isinstance(axis, tuple) and len(axis) == 1:
             axis = axis[0]
         if axis is None or x.sample.ndim == 1:
-            return f"{name}({self._text(x)})" if call.results[0].scalar else None
+            return f"{name}({self._text(x)})" if scalar else None
         return f"{name}({self._text(x)}, {axis % x.sample.ndim}).reshape({shape})" if isinstance(axis, int) else None
 
     def _dot(self, left: str, right: str, out: str) -> str:
@@ -133,16 +137,20 @@ class _Machine:
         self.state, self.fallback = state, source.fallback
         self.fast = numba.njit(function, error_model="numpy")  # x / 0 is inf, and no error
         self.slow: Any = None
+        self.lock = threading.Lock()
         self.is_tried = False
-        # numba returns Python's numbers, and whole numbers as int64.
+        # numba returns Python's numbers, and whole numbers as int64; a Tensor is made of Python's float as well.
         kinds = [(value.scalar, value.sample.dtype) for value in source.program.outputs]
-        self.kinds = kinds if any(scalar or dtype.kind in "iu" for scalar, dtype in kinds) else None
+        usual = (True, np.float64) if source.only_tensors else None
+        is_right = (kind == usual or (not kind[0] and kind[1].kind not in "iu") for kind in kinds)
+        self.kinds = None if all(is_right) else kinds
 
     def __call__(self, *arrays: Any) -> Any:
         if not self.is_tried:
             self._try(arrays)
         if self.slow:
-            return self.slow(*arrays)
+            with self.lock:  # that one has buffers
+                return self.slow(*arrays)
         out = self.fast(*arrays, *self.state)
         if self.kinds is None:
             return out

@@ -64,8 +64,11 @@ def optimized(program: Program) -> Program:
 
 # ---- what is known of memory -----------------------------------------------------------------------------------------
 def written(program: Program) -> set[Memory | None]:
-    """Memory that some call writes to."""
-    return {call.target.memory for call in program.calls if call.target is not None}
+    """Memory that some call writes to, or may: an argument can be a view of anything outside."""
+    found = {call.target.memory for call in program.calls if call.target is not None}
+    kinds = {memory.kind for memory in found if memory is not None}
+    outside = [*program.arguments, *(program.states if "argument" in kinds else [])]
+    return found | {value.memory for value in outside} if kinds & {"argument", "state"} else found
 
 
 def _substitute(program: Program, swaps: dict[Value, Any]) -> None:
@@ -147,8 +150,10 @@ def common_subexpressions(program: Program) -> None:
         call.replace(lambda value: swaps.get(value, value))
         if call.target is not None:
             version[call.target.memory] += 1
+            if call.target.kind == "argument":  # which may be a view of anything outside
+                version["state"] += 1
             if call.target.kind in ("state", "argument"):
-                version["outside"] += 1  # an argument may be a view of anything outside
+                version["argument"] += 1
         mergeable = not call.has_effect and not isinstance(call.function, Draw)
         mergeable &= not any(value.memory in fixed and not value.scalar and not is_view(call) for value in call.results)
         mergeable &= not any(value in program.outputs for value in call.results)
@@ -166,8 +171,7 @@ def _key(tree: Any, version: Counter[Any]) -> Any:
     if isinstance(tree, Value):
         if tree.kind == "constant":
             return ("constant", tree.sample.shape, tree.sample.dtype, tree.sample.tobytes())
-        outside = version["outside"] if tree.kind == "argument" else 0
-        return (id(tree), version[tree.memory] if not tree.scalar else 0, outside)
+        return (id(tree), 0) if tree.scalar else (id(tree), version[tree.memory], version[tree.kind])
     if isinstance(tree, tuple | list):
         return (type(tree), *(_key(item, version) for item in tree))
     if isinstance(tree, slice):

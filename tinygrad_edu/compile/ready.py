@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -25,15 +26,17 @@ __all__ = ["Ready", "data_of"]
 # What comes after the look. Most steps return one tensor, and some one array: these take the short way.
 RUN = "return run([{data}])"
 ENDINGS = {
-    "array": "return call({data})",
+    "array": "return out",
     "fresh tensor": """\
-out = asarray(call({data}))
+out = asarray(out)
 out.setflags(False)
 tensor = new(Tensor)
 tensor._data = out
 tensor.node = None
 return tensor""",
 }
+CALL = "out = call({data})\n"
+CALL_IN_TURN = "with lock:\n    out = call({data})\n"
 
 
 class Ready:
@@ -58,9 +61,11 @@ class Ready:
         if backend == "numba":
             machine = NumbaSource(*texts)
             machine.fallback = self.source
+            machine.only_tensors = all(kind != "array" for kind, _ in traced.results)
             self.call = machine.make()
         else:
             self.call = self.source.make()
+        self.lock = threading.Lock()  # the buffers are there once; machine code makes its own
         self.registry: dict[Any, Any] = {}
         self.stats = {
             "calls": dict(program.stages),
@@ -73,7 +78,8 @@ class Ready:
         self.is_single = len(program.outputs) == 1
         more = self.left or self.given or traced.warnings
         is_one = self.is_single and len(self.results) == 1 and not more and traced.rebuild(["*"]) == "*"
-        self.ending = ENDINGS.get(self.results[0][0], RUN) if is_one else RUN
+        short = ENDINGS.get(self.results[0][0]) if is_one else None
+        self.ending = (CALL if backend == "numba" else CALL_IN_TURN) + short if short else RUN
         self.fast: Callable[..., Any] = lambda *args: MISS
         program.forget()
 
@@ -83,7 +89,8 @@ class Ready:
             warnings.warn_explicit(
                 warning.message, warning.category, warning.filename, warning.lineno, registry=self.registry
             )
-        out = self.call(*data, *(leaf.grad for leaf in self.given))
+        with self.lock:
+            out = self.call(*data, *(leaf.grad for leaf in self.given))
         out = (out,) if self.is_single else out
         for leaf, i, used in self.left:
             leaf.grad, leaf.used = (None if i is None else np.asarray(out[i])), used
@@ -107,8 +114,8 @@ class Ready:
             look.check("{}.grad is None" if leaf.grad is None else "{}.grad is not None", leaf)
             if leaf.grad is not None:  # whether to warn that it is being added to
                 look.check("{}.used is {}", leaf, leaf.used)
-        names = {"run": self.run, "call": self.call, "asarray": np.asarray, "new": object.__new__, "Tensor": Tensor}
-        self.fast = look.function(self.ending, **names)
+        own = {"run": self.run, "call": self.call, "lock": self.lock}
+        self.fast = look.function(self.ending, **own, asarray=np.asarray, new=object.__new__, Tensor=Tensor)
 
 
 def _result(kind: str, what: Any, out: Any) -> Any:

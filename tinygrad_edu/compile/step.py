@@ -30,7 +30,7 @@ KEPT = 16  # programs of one step, for its shapes and settings; the one that was
 class Compiled:
     """A step that runs as generated NumPy code. Made by `compile`; call it as the function that it was made from.
 
-    Its buffers belong to it, so of several threads that call it one goes at a time.
+    Several threads may call it. Its buffers are there once, so one computes at a time.
     """
 
     def __init__(self, function: Callable[..., Any], kind: str, state: Any, backend: str) -> None:
@@ -49,11 +49,12 @@ class Compiled:
         self._lock = threading.RLock()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        fast = self._fast
+        if fast is not None and not kwargs:
+            result = fast(*args)
+            if result is not MISS:
+                return result
         with self._lock:
-            if self._fast is not None and not kwargs:
-                result = self._fast(*args)
-                if result is not MISS:
-                    return result
             return self._look(args, kwargs)
 
     def __set_name__(self, owner: Any, name: str) -> None:
@@ -103,7 +104,17 @@ class Compiled:
         return call
 
     def save(self, path: str | Path) -> None:
-        """Write a file that trains on without tinygrad_edu: the source, with the numbers as they are now."""
+        """Write a file that trains on without tinygrad_edu: the source, with the numbers as they are now.
+
+        Raises:
+            CompileError: the step calls functions that are not NumPy's own, which a file cannot hold.
+        """
+        if foreign := self._latest().source.foreign:
+            raise CompileError(
+                f"The step calls {', '.join(foreign)}, which NumPy does not have, so a file that needs NumPy alone "
+                "cannot be written. Write what it does with NumPy's functions, or take step.source and put the "
+                "functions into their places."
+            )
         Path(path).write_text(self._latest().source.text(with_numbers=True), encoding="utf-8")
 
     def _latest(self) -> Ready:
@@ -216,6 +227,9 @@ def compile(function: Any = None, *, kind: str = "step", state: Any = (), backen
     random generators) is found in what it refers to: its closure, globals and self. The first call with new shapes or
     dtypes, or after a setting has changed, traces the function; later calls run the generated one, and give eager's
     results. Read it in `.source`, count its calls in `.stats`, write it to a file with `.save(path)`.
+
+    What a step reads from outside Python's objects, such as files, the environment or the network, or finds in
+    installed packages, is taken for constant: pass it as an argument.
 
     Args:
         function: the step. Left out, `compile` is a decorator with options.
