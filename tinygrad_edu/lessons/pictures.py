@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_edu.lessons import flip as flip_lesson
+from tinygrad_edu.lessons import hill
 from tinygrad_edu.lessons import losses as losses_lesson
 from tinygrad_edu.lessons import one_weight as one_weight_lesson
 from tinygrad_edu.lessons.brightness import Fit
@@ -223,28 +224,12 @@ def valleys() -> Any:
 
 
 def ball(rolled: Ball) -> Any:
-    """A ball on the curve with the tangent below it and the path behind it, and its height against steps."""
-    figure, (left, right) = _panels(2, height=3.8)
-    x = np.linspace(LOW, HIGH, 600)
-    left.plot(x, f(x), color="0.6", linewidth=1.5)
-    left.plot(rolled.path, rolled.heights, ".:", color="#0072B2", ms=6, linewidth=0.8, label="its path")
-    near = rolled.x + np.array([-1, 1]) / np.hypot(1, rolled.slope)
-    left.plot(
-        near,
-        rolled.tangent(near),
-        color="#D55E00",
-        linewidth=2.2,
-        label=f"tangent, slope {round(rolled.slope, 2) + 0.0:g}",
-    )
-    left.plot(rolled.path[0], rolled.heights[0], "ko", ms=9, fillstyle="none", label="start")
-    left.plot(rolled.x, rolled.f, "ko", ms=9, label="ball")
-    left.set(xlabel="x", ylabel="f(x)", xlim=(LOW, HIGH), ylim=(-2.4, 6), title=f"Learning rate {rolled.lr:g}")
-    left.legend(framealpha=0.85, edgecolor="none", loc="upper center", ncols=2)
-    right.plot(rolled.heights, color="#0072B2", marker="." if rolled.steps < 60 else "", linewidth=1.2)
-    right.set(xlabel="steps taken", ylabel="f(x)", title=rolled.verdict)
-    right.xaxis.get_major_locator().set_params(integer=True)
-    for axes in (left, right):
-        axes.grid(alpha=0.25)
+    """A ball on the curve with its tangent and the path behind it, and its height against steps."""
+    figure, (left, right) = _panels(2, height=3.6)
+    hill.curve(left, rolled)
+    hill.heights(right, rolled)
+    left.set_title(f"The ball after {rolled.steps} steps, learning rate {rolled.lr:g}")
+    right.set_title(rolled.verdict)
     return figure
 
 

@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_edu.lessons import hill, pictures
 from tinygrad_edu.lessons.downhill import HIGH, LOW, OPTIMIZERS, RATES, SCHEDULES, STEPS, Ball
-from tinygrad_edu.plot.style import blank
-from tinygrad_edu.widgets import hill
 from tinygrad_edu.widgets.face import Runner, Widget, button, choice, picture, readouts, row, slider, widgets
-from tinygrad_edu.widgets.pictures import canvas, figure_html
+from tinygrad_edu.widgets.pictures import canvas, figure_html, wipe
 
 __all__ = ["Downhill"]
 
@@ -145,8 +144,9 @@ class Downhill(Widget):
     def _show(self) -> None:
         ball, (hill_figure, loss_figure) = self.ball, self._figures
         self.momentum.disabled = self.optimizer.value != "momentum"
-        hill.curve(hill_figure.axes[0], ball)
-        hill.heights(loss_figure.axes[0], ball)
+        for figure, draw in ((hill_figure, hill.curve), (loss_figure, hill.heights)):
+            wipe(figure.axes[0])
+            draw(figure.axes[0], ball)
         seen = self._readouts()
         place = f"x = {seen['x']}, height {seen['f(x)']}, slope {seen['f′(x)']}"
         self._pictures[0].value = figure_html(hill_figure, f"The curve with the ball at {place}, and its tangent.")
@@ -156,10 +156,7 @@ class Downhill(Widget):
         self._said.value = readouts(seen)  # last, so that whoever waits for a figure sees its picture
 
     def still(self) -> Any:
-        figure = blank(2, height=3.6)
-        for axes, draw in zip(figure.subplots(1, 2), (hill.curve, hill.heights)):
-            draw(axes, self.ball)
-        return figure
+        return pictures.ball(self.ball)
 
     def __repr__(self) -> str:
         seen = self._readouts()

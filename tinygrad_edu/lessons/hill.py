@@ -1,4 +1,4 @@
-"""The pictures of the simulator: the ball on its curve, and how high it was after every step."""
+"""The ball on its curve, and how high it was after every step: drawn for the notebook and for the simulator."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import numpy as np
 
 from tinygrad_edu.lessons.downhill import FAR, HIGH, Ball, f
 from tinygrad_edu.plot.style import COLOURS
-from tinygrad_edu.widgets.pictures import wipe
 
 __all__ = ["curve", "heights"]
 
@@ -20,10 +19,9 @@ def curve(axes: Any, ball: Ball) -> None:
     """The curve with the ball, the tangent at it, and the path left behind; wider where the ball flies far.
 
     Args:
-        axes: matplotlib's, are wiped.
+        axes: matplotlib's, empty.
         ball: is only looked at.
     """
-    wipe(axes)
     wide = max(HIGH, 1.1 * min(max(np.abs(np.nan_to_num(ball.path[-TAIL:], nan=FAR))), FAR))
     x = np.linspace(-wide, wide, int(100 * wide))
     axes.plot(x, f(x), color=INK, linewidth=1.3, alpha=0.6)
@@ -47,10 +45,9 @@ def heights(axes: Any, ball: Ball) -> None:
     """The loss, that is f(x), against steps.
 
     Args:
-        axes: matplotlib's, are wiped.
+        axes: matplotlib's, empty.
         ball: is only looked at.
     """
-    wipe(axes)
     drawn = np.clip(np.nan_to_num(ball.heights, nan=f(FAR)), None, f(FAR))
     axes.plot(drawn, color=BLUE, linewidth=1.3, marker="o", ms=3, markeredgewidth=0)
     axes.plot(ball.steps, drawn[-1], "o", color=ORANGE, ms=8, markeredgecolor=INK, markeredgewidth=1)
