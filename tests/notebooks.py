@@ -45,7 +45,7 @@ def run(path: Path) -> Any:
         done = subprocess.run(
             [sys.executable, "-m", "pytest", *options, "--nbmake", "--overwrite", copy],
             cwd=folder,
-            env=here | {"PYTHONPATH": str(ROOT)},
+            env=here | {"PYTHONPATH": str(ROOT), "COLUMNS": "100"},  # as wide as where there is no terminal
             capture_output=True,
             text=True,
             encoding="utf-8",
