@@ -121,7 +121,7 @@ def test_it_fits_the_terminal(columns, monkeypatch, capsys):
 
 @pytest.mark.parametrize("name", QUICK)
 def test_a_narrow_terminal_is_told_what_the_tables_need_and_loses_nothing(name, monkeypatch, capsys):
-    letters = re.compile(r"[^\W_]")
+    letters = re.compile(r"[^\W\d_]" if name == "compiled" else r"[^\W_]")  # that one has a clock's digits
     wide = shown(capsys, name)
     monkeypatch.setenv("COLUMNS", "40")
     out = shown(capsys, name)

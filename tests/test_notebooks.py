@@ -22,6 +22,8 @@ PNG = "iVBORw0KGgo="
 SOLUTION = re.compile(r"<details><summary>Solution</summary>\n\n(.*?)\n\n</details>", re.DOTALL)
 EXERCISE = re.compile(r"lessons\.grade\(\"([\w.]+)\", \.\.\.\)")
 
+LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
+
 every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
 
@@ -84,6 +86,13 @@ def test_it_asks_every_exercise_of_its_lesson(path):
         assert SOLUTION.search(cells[k + 1].source)
         (output,) = cells[k].outputs
         assert "dots" in output.data["text/plain"]
+
+
+@every_notebook
+def test_its_links_lead_somewhere(path):
+    links = [link for cell in read(path).cells if cell.cell_type == "markdown" for link in LINK.findall(cell.source)]
+    assert links or path == NOTEBOOKS[-1]
+    assert [link for link in links if not (path.parent / link).exists()] == []
 
 
 def plain(text):
