@@ -2,6 +2,7 @@
 
 import copy
 import re
+import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -16,7 +17,20 @@ pytest.importorskip("nbmake", reason="notebooks need the extra dev: pip install 
 import nbformat
 from nbformat import v4
 
-from tests.notebooks import METADATA, NOTEBOOKS, NUMBER, VARY, WIDGET, clean, code_cells, differences, run, store, texts
+from tests.notebooks import (
+    METADATA,
+    NOTEBOOKS,
+    NUMBER,
+    VARY,
+    WIDGET,
+    clean,
+    code_cells,
+    differences,
+    main,
+    run,
+    store,
+    texts,
+)
 
 PNG = "iVBORw0KGgo="
 SOLUTION = re.compile(r"<details><summary>Solution</summary>\n\n(.*?)\n\n</details>", re.DOTALL)
@@ -209,10 +223,18 @@ def test_a_cell_that_fails_is_told(tmp_path):
         run(path)
 
 
-def test_notebooks_run_this_copy_of_the_package(tmp_path):
+def test_notebooks_run_this_copy_of_the_package_in_one_width(tmp_path, monkeypatch):
     path = tmp_path / "where.ipynb"
-    nbformat.write(notebook(cell(source="import tinygrad_edu\ntinygrad_edu.__file__")), path)
-    assert code_cells(run(path))[0].outputs[0].data["text/plain"] == repr(tg.__file__)
+    source = "import shutil, tinygrad_edu\nprint(tinygrad_edu.__file__, shutil.get_terminal_size().columns)"
+    nbformat.write(notebook(cell(source=source)), path)
+    monkeypatch.setenv("COLUMNS", "40")
+    assert code_cells(run(path))[0].outputs[0].text == f"{tg.__file__} 100\n"
+
+
+def test_a_name_that_no_notebook_has_is_told_so(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["notebooks", "99"])
+    with pytest.raises(SystemExit, match="no notebook's name begins with 99; there are 00_tour"):
+        main()
 
 
 def test_a_wrong_solution_is_told():
