@@ -45,7 +45,7 @@ def run(path: Path) -> Any:
         done = subprocess.run(
             [sys.executable, "-m", "pytest", *options, "--nbmake", "--overwrite", copy],
             cwd=folder,
-            env=here | {"PYTHONPATH": str(ROOT)},
+            env=here | {"PYTHONPATH": str(ROOT), "COLUMNS": "100"},  # as wide as where there is no terminal
             capture_output=True,
             text=True,
             encoding="utf-8",
@@ -132,10 +132,16 @@ def store(path: Path) -> None:
 
 def main() -> None:
     """Store those whose names begin with an argument."""
+    for name in sys.argv[1:]:
+        if not any(path.name.startswith(name) for path in NOTEBOOKS):
+            sys.exit(f"no notebook's name begins with {name}; there are {', '.join(path.name for path in NOTEBOOKS)}")
     for path in NOTEBOOKS:
         if path.name.startswith(tuple(sys.argv[1:]) or ""):
             print(path.name, flush=True)
-            store(path)
+            try:
+                store(path)
+            except AssertionError as error:  # a cell that fails; nothing is stored
+                sys.exit(str(error))
 
 
 if __name__ == "__main__":

@@ -34,7 +34,25 @@ class Nasty:
     __hash__ = None
 
 
+class Endless:
+    """A list that does not end."""
+
+    def __iter__(self):
+        return iter(int, 1)
+
+
+class Shy(dict):
+    """A dict that does not show what is in it."""
+
+    def values(self):
+        raise RuntimeError("no")
+
+
+INSIDE_ITSELF = []
+INSIDE_ITSELF.append(INSIDE_ITSELF)
+
 NONSENSE = [
+    *(INSIDE_ITSELF, {"x": {"x": {}}}, Endless(), Shy(x=1), Shy()),
     *(None, "", "x", [], [[]], {}, {1: 2}, set(), b"x", 1e9, -1e9, 10**400, 1e-300, float("nan"), float("inf"), True),
     *(3 + 4j, np.ones((2, 2)), np.array([]), np.bool_(True), np.float64("nan"), tg.Tensor([1.0, 2.0]), object, Nasty()),
     *(lambda: 1, lambda *a: "x", lambda *a: None, lambda *a: np.ones((9, 9)), lambda g, *, x: g, np.sign, np.hypot),

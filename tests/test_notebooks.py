@@ -2,6 +2,7 @@
 
 import copy
 import re
+import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -16,11 +17,26 @@ pytest.importorskip("nbmake", reason="notebooks need the extra dev: pip install 
 import nbformat
 from nbformat import v4
 
-from tests.notebooks import METADATA, NOTEBOOKS, NUMBER, VARY, WIDGET, clean, code_cells, differences, run, store, texts
+from tests.notebooks import (
+    METADATA,
+    NOTEBOOKS,
+    NUMBER,
+    VARY,
+    WIDGET,
+    clean,
+    code_cells,
+    differences,
+    main,
+    run,
+    store,
+    texts,
+)
 
 PNG = "iVBORw0KGgo="
 SOLUTION = re.compile(r"<details><summary>Solution</summary>\n\n(.*?)\n\n</details>", re.DOTALL)
 EXERCISE = re.compile(r"lessons\.grade\(\"([\w.]+)\", \.\.\.\)")
+
+LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
 
 every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
@@ -84,6 +100,13 @@ def test_it_asks_every_exercise_of_its_lesson(path):
         assert SOLUTION.search(cells[k + 1].source)
         (output,) = cells[k].outputs
         assert "dots" in output.data["text/plain"]
+
+
+@every_notebook
+def test_its_links_lead_somewhere(path):
+    links = [link for cell in read(path).cells if cell.cell_type == "markdown" for link in LINK.findall(cell.source)]
+    assert links or path == NOTEBOOKS[-1]
+    assert [link for link in links if not (path.parent / link).exists()] == []
 
 
 def plain(text):
@@ -200,10 +223,18 @@ def test_a_cell_that_fails_is_told(tmp_path):
         run(path)
 
 
-def test_notebooks_run_this_copy_of_the_package(tmp_path):
+def test_notebooks_run_this_copy_of_the_package_in_one_width(tmp_path, monkeypatch):
     path = tmp_path / "where.ipynb"
-    nbformat.write(notebook(cell(source="import tinygrad_edu\ntinygrad_edu.__file__")), path)
-    assert code_cells(run(path))[0].outputs[0].data["text/plain"] == repr(tg.__file__)
+    source = "import shutil, tinygrad_edu\nprint(tinygrad_edu.__file__, shutil.get_terminal_size().columns)"
+    nbformat.write(notebook(cell(source=source)), path)
+    monkeypatch.setenv("COLUMNS", "40")
+    assert code_cells(run(path))[0].outputs[0].text == f"{tg.__file__} 100\n"
+
+
+def test_a_name_that_no_notebook_has_is_told_so(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["notebooks", "99"])
+    with pytest.raises(SystemExit, match="no notebook's name begins with 99; there are 00_tour"):
+        main()
 
 
 def test_a_wrong_solution_is_told():

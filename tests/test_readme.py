@@ -57,7 +57,19 @@ def test_map_names_every_file_of_the_package() -> None:
     text = README.read_text(encoding="utf-8")
     package = Path(tg.__file__).parent
     # These are one entry each.
-    folders = {"gradcheck", "explain", "cli", "saving", "train", "plot", "draw", "compile", "questions", "flip"}
+    folders = {
+        "gradcheck",
+        "explain",
+        "cli",
+        "saving",
+        "train",
+        "plot",
+        "draw",
+        "compile",
+        "questions",
+        "flip",
+        "pictures",
+    }
     for file in package.rglob("*.py"):
         if file.name not in ("__init__.py", "__main__.py") and file.parent.name not in folders:
             assert f"{file.name}`" in text, f"README.md has no line for {file.relative_to(package)}"

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from tinygrad_edu.data import batches, moons
 from tinygrad_edu.nn import Linear, Sequential, Tanh, cross_entropy
 from tinygrad_edu.optim import SGD, Adam
 from tinygrad_edu.tensor import Tensor
-from tinygrad_edu.train import fit
+from tinygrad_edu.train import History, fit
 
 __all__ = ["EXERCISE", "VERDICTS", "Curve", "Diagnosis", "diagnose", "examples", "stop_early"]
 
@@ -49,8 +49,8 @@ class Diagnosis:
 def diagnose(losses: Sequence[float], validation: Sequence[float] | None = None) -> Diagnosis:
     """Tell from an error curve how the training goes.
 
-    The first of these that is seen: NaN, spikes or a rise (learning rate too large); hardly any movement (too small);
-    validation that rises from its best while training falls (overfitting); none of them (reasonable).
+    The first of these that is seen: NaN (learning rate too large); hardly any movement (too small); spikes or a rise
+    (too large); validation that rises from its best while training falls (overfitting); none of them (reasonable).
 
     Args:
         losses: of training, in order, at least three; one a step or one an epoch.
@@ -78,6 +78,10 @@ def diagnose(losses: Sequence[float], validation: Sequence[float] | None = None)
 
 
 def _numbers(name: str, values: Any) -> NDArray[np.float64]:
+    if isinstance(values, str | bytes | Mapping | Set | History):
+        line = 'history["loss"]' if name == "losses" else 'history["val_loss"]'
+        kind = type(values).__name__
+        raise ValueError(f"diagnose: {name} is not a list of numbers, but a {kind}. Of a history it is {line}")
     try:
         plain = values.data if isinstance(values, Tensor) else [v.data if isinstance(v, Tensor) else v for v in values]
         curve = np.array(plain, dtype=float)
@@ -96,7 +100,7 @@ def _explodes(curve: NDArray[np.float64]) -> Diagnosis | None:
     if np.isfinite(curve).all():
         return None
     at = int(np.argmin(np.isfinite(curve)))
-    return _too_large(f"After {at} steps the loss is {curve[at]}: the weights have blown up.")
+    return _too_large(f"At step {at} the loss is {curve[at]}: the weights have blown up.")
 
 
 def _hardly_moves(curve: NDArray[np.float64]) -> Diagnosis | None:
@@ -154,7 +158,7 @@ def _overfits(curve: NDArray[np.float64] | None) -> Diagnosis | None:
         return None
     return Diagnosis(
         VERDICTS[3],
-        f"Training has fallen, but validation is best after {at + width // 2} steps, {smooth[at]:.3g}, and then rises "
+        f"Training has fallen, but validation is best at step {at + width // 2}, {smooth[at]:.3g}, and then rises "
         f"to {end:.3g}.",
         "Stop early and keep the weights of that step; more data, fewer weights or weight decay help too.",
     )

@@ -60,17 +60,14 @@ def grade(name: str, answer: Any) -> Grade:
         near = difflib.get_close_matches(name, _EXERCISES, n=1)
         meant = f"did you mean {near[0]!r}?" if near else "lessons.exercises() lists them."
         raise ValueError(f"there is no exercise {name!r}; {meant}")
-    wrong = DOTS if _has_dots(answer) else _wrong_with(_EXERCISES[name], answer)
+    wrong = _wrong_with(_EXERCISES[name], answer)
     return Grade(not wrong, f"Not yet. {wrong}" if wrong else "Right.")
 
 
 def _has_dots(answer: Any) -> bool:
     """Whether the answer, or a part of it, is still the `...` that the notebook left for it."""
-    if isinstance(answer, list | tuple):
-        return any(map(_has_dots, answer))
-    if isinstance(answer, Mapping):
-        return any(map(_has_dots, answer.values()))
-    return answer is ... or (isinstance(answer, str) and answer in ("...", "…"))
+    parts = answer.values() if isinstance(answer, Mapping) else answer if isinstance(answer, list | tuple) else [answer]
+    return any(part is ... or (isinstance(part, str) and part in ("...", "…")) for part in parts)
 
 
 def _wrong_with(exercise: Exercise, answer: Any) -> str:
@@ -78,7 +75,7 @@ def _wrong_with(exercise: Exercise, answer: Any) -> str:
     try:
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a wrong answer may divide by 0; the grade says it better
-            return exercise.check(answer)
+            return DOTS if _has_dots(answer) else exercise.check(answer)
     except Exception as error:  # whatever a learner's object may raise when one looks at it
         return f"Looking at your answer raised {type(error).__name__}. {exercise.question}"
 
