@@ -159,6 +159,56 @@ def test_a_rate_of_nine_and_a_half_is_too_large():
     assert read(widget, "verdict") == "diverged"
 
 
+def test_the_rate_is_the_slider_times_one_or_ten():
+    widget = Downhill(start=6.0)
+    widget.step.click()
+    widget.lr.value = 0.95
+    widget.times.value = 10
+    assert (read(widget, "step"), read(widget, "rate")) == ("1", "9.5")  # counts from the next step on
+    x = 6.0 - 0.1 * slope(6.0)
+    widget.step.click()
+    assert float(read(widget, "x")) == pytest.approx(x - 9.5 * slope(x), abs=6e-5)
+    widget.optimizer.value = "adam"
+    assert (read(widget, "step"), read(widget, "rate")) == ("0", "9.5")
+    widget.times.value = 1
+    assert read(widget, "rate") == "0.95"
+
+
+# From whichever start and with whichever of these settings, the ball turns back: 0.24 · rate < 2 · (1 + momentum).
+@pytest.mark.parametrize("setting", [{"lr": 1.2}, {"lr": 8.0}, {"lr": 0.52, "momentum": 0.99}])
+@pytest.mark.parametrize("start", [-6.0, 3.0, 5.9])
+def test_a_ball_that_will_turn_back_has_not_diverged(start, setting):
+    widget = Downhill(start=start, optimizer="momentum" if "momentum" in setting else "sgd", **setting)
+    widget.ball.run(1000)
+    widget._show()
+    assert widget.ball.steps == 1000
+    assert read(widget, "verdict") == "overshooting"
+
+
+def test_pictures_of_a_long_way_stay_small():
+    widget = Downhill(lr=1.2)
+    widget.ball.run(STEPS)
+    widget._show()
+    before = [len(picture.value) for picture in widget._pictures]
+    widget.ball.run(10 * STEPS)
+    widget._show()
+    assert widget.ball.steps == 11 * STEPS
+    assert len(widget._pictures[0].value) < 1.2 * before[0]
+    assert sum(len(picture.value) for picture in widget._pictures) < 200_000
+
+
+def test_a_random_start_puts_the_ball_back_even_where_it_was():
+    class Same:
+        def uniform(self, low, high):
+            return 3.0
+
+    widget = Downhill(start=3.0)
+    widget._rng = Same()
+    widget.step.click()
+    widget.random.click()
+    assert (read(widget, "step"), read(widget, "x")) == ("0", "3.0000")
+
+
 def test_random_starts_are_on_the_curve_and_come_again_with_the_seed():
     starts = []
     for _ in range(2):
@@ -201,6 +251,34 @@ def test_forward_backward_update_give_the_lesson():
     assert float(read(widget, "W1[0,2]")) == pytest.approx(0.1 - 0.1 * 0.44, abs=6e-5)
     widget.forward.click()
     assert read(widget, "loss") == "0.7257526"
+
+
+@pytest.mark.parametrize("hidden", [3, 4])
+def test_each_line_belongs_to_its_parameter(hidden):
+    """A line's ends are the places of what it joins, its width and dashes tell size and sign of what belongs there."""
+    widget = Playground(hidden, seed=3)
+    widget.learns.value = True
+    widget.backward.click()
+    rows = {3: (3.0, 2.0, 1.0), 4: (3.5, 2.5, 1.5, 0.5)}
+    for number, values in ((0, widget.stepper.weights), (1, widget.stepper.gradients)):
+        drawn = {}
+        for line in widget._figures[number].axes[0].lines:
+            if len(line.get_xdata()) == 2:
+                drawn[(*line.get_xdata(), *line.get_ydata())] = line
+        assert len(drawn) == sum(value.size for value in values.values())
+        largest = max(abs(value).max() for value in values.values())
+        largest = max(1.0, largest) if number == 0 else largest
+        for column, left, right in ((0, rows[4], rows[hidden]), (1, rows[hidden], rows[4])):
+            weight, bias = values[f"W{column + 1}"], values[f"b{column + 1}"]
+            for j, end in enumerate(right):
+                lines = [drawn[column, column + 1, start, end] for start in left]
+                lines.append(drawn[column, column + 1, -0.55, end])
+                for line, value in zip(lines, [*weight[:, j], bias[j]], strict=True):
+                    if value == 0:
+                        assert line.get_linestyle() == ":" or line.get_linewidth() < 0.9
+                        continue
+                    assert line.get_linewidth() == pytest.approx(0.7 + 3.6 * abs(value) / largest)
+                    assert line.get_color() == ("#0072B2" if value > 0 else "#D55E00")
 
 
 def test_gradients_land_on_their_lines_one_parameter_after_the_other():

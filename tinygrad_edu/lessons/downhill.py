@@ -38,7 +38,9 @@ __all__ = [
 LOW, HIGH = -6.0, 6.0  # the part of the curve that the picture shows
 RATES = (0.01, 0.6, 1.2)  # left, middle and right of the slider
 STEPS = 200  # that a run takes at most, and that a schedule is made for
-FAR = 100.0  # a ball that is out here has left the valley for good
+FAR = (
+    1000.0  # a ball that is out here has left for good: where steps are not too large, even momentum 0.99 turns before
+)
 FLAT = 5e-5  # a slope that counts as none
 SLOW = 0.02  # steps shorter than this share of the slope crawl
 LOOK_BACK = 10  # steps that the verdict is about
