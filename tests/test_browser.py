@@ -254,9 +254,8 @@ def test_a_rate_that_is_too_large_is_seen_to_diverge(downhill):
     downhill.press("Run")
     downhill.wait("verdict", "diverged")
     assert downhill.has_button("Run")
-    steps = int(downhill.read("step"))
-    assert downhill.number("x") == pytest.approx(descend(3.0, 12, steps), rel=1e-6)
-    downhill.press("Step")  # it stays away
+    assert abs(downhill.number("x")) > 1000
+    assert downhill.number("f(x)") == pytest.approx(f(downhill.number("x")), rel=1e-6)
     downhill.press("Reset")
     assert shows(downhill, 3.0, 0)
 
