@@ -26,6 +26,11 @@ def slope(x):
     return 0.24 * x + 2.4 * math.cos(2.4 * x) - 1.5 * math.sin(5 * x)
 
 
+def height(x):
+    """f, by hand."""
+    return 0.12 * x**2 + math.sin(2.4 * x) + 0.3 * math.cos(5 * x)
+
+
 def read(widget, name):
     found = re.search(rf'data-name="{re.escape(name)}"[^>]*>([^<]*)', widget._said.value + table(widget))
     assert found, name
@@ -51,6 +56,25 @@ def test_a_step_is_learning_rate_times_slope():
         assert read(widget, "step") == str(step)
         assert float(read(widget, "x")) == pytest.approx(x, abs=6e-5)
         assert float(read(widget, "f′(x)")) == pytest.approx(slope(x), abs=6e-5)
+
+
+def test_the_picture_has_the_ball_its_tangent_and_its_path_on_the_curve():
+    widget, path = Downhill(), [3.0]
+    for _ in range(3):
+        widget.step.click()
+        path.append(path[-1] - 0.1 * slope(path[-1]))
+    curve, behind, tail, tangent, ball = (line.get_xydata() for line in widget._figures[0].axes[0].lines)
+    places = [[x, height(x)] for x in path]
+    np.testing.assert_allclose(curve[:, 1], [height(x) for x in curve[:, 0]])
+    np.testing.assert_allclose(behind, places[:-1])
+    np.testing.assert_allclose(tail, places)
+    np.testing.assert_allclose(ball, places[-1:])
+    (left, low), (right, high) = tangent
+    assert (high - low) / (right - left) == pytest.approx(slope(path[-1]))
+    np.testing.assert_allclose([[(left + right) / 2, (low + high) / 2]], ball)
+    line, last = (line.get_xydata() for line in widget._figures[1].axes[0].lines)
+    np.testing.assert_allclose(line, [[step, height(x)] for step, x in enumerate(path)])
+    np.testing.assert_allclose(last, line[-1:])
 
 
 def test_a_run_ends_where_the_lesson_says():
@@ -253,6 +277,42 @@ def test_forward_backward_update_give_the_lesson():
     assert read(widget, "loss") == "0.7257526"
 
 
+def test_nodes_and_pixels_show_the_image_on_its_way():
+    widget = Playground()
+    widget.image.value = 4  # 0 1 0 0, whose flip is another image
+    widget.backward.click()
+    stepper, rows = widget.stepper, (3.5, 2.5, 1.5, 0.5)
+    for number, columns in (
+        (0, {1.0: stepper.seen.h, 2.0: stepper.seen.prediction}),
+        (1, {1.0: stepper.gradients["b1"], 2.0: stepper.gradients["b2"]}),
+    ):
+        axes = widget._figures[number].axes[0]
+        words = {tuple(text.xy): text.get_text() for text in axes.texts}
+        for x, values in columns.items():
+            for y, value in zip((3.0, 2.0, 1.0) if len(values) == 3 else rows, values, strict=True):
+                assert words[x, y] == short(float(value))
+    axes = widget._figures[0].axes[0]
+    squares = {tuple(line.get_xydata()[0]): line.get_color() for line in axes.lines if line.get_marker() == "s"}
+    for x, image in ((0.0, "0100"), (2.42, "0010")):
+        for y, pixel in zip(rows, image, strict=True):
+            assert squares[x, y] == {"0": "#ffffff", "1": "#010101"}[pixel]
+    assert [pixel.style.button_color for pixel in widget.pixels] == ["white", "black", "white", "white"]
+
+
+def test_the_picture_of_losses_has_them_all_and_the_floor():
+    widget = Playground()
+    widget.learns.value = True
+    widget.lr.value = 1.0
+    for _ in range(3):
+        widget.update.click()
+    assert widget.stepper.lr == 1.0
+    widget.forward.click()
+    line, floor = (line.get_xydata() for line in widget._figures[2].axes[0].lines)
+    np.testing.assert_allclose(line, list(enumerate(widget.stepper.losses)))
+    assert len(line) == 4
+    np.testing.assert_allclose(floor[:, 1], 1 / 16)
+
+
 @pytest.mark.parametrize("hidden", [3, 4])
 def test_each_line_belongs_to_its_parameter(hidden):
     """A line's ends are the places of what it joins, its width and dashes tell size and sign of what belongs there."""
@@ -387,6 +447,7 @@ def test_a_loss_that_blows_up_is_said_and_drawn():
         (0.0, "0"),
         (1e-3, "0.001"),
         (999.4, "999"),
+        (999.6, "1e3"),
         (-4e152, "−4e152"),
         (-np.inf, "−∞"),
     ],

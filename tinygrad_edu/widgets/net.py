@@ -36,7 +36,7 @@ def short(value: float) -> str:
         text = "NaN" if np.isnan(size) else "∞"
     elif size < 1e-12:
         return "0"
-    elif 1e-3 <= size < 1e3:
+    elif 1e-3 <= size < 999.5:
         text = f"{size:.3f}" if size < 1 else f"{size:.3g}"
         text = text.rstrip("0").rstrip(".") if "." in text else text
     else:
