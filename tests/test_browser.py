@@ -12,8 +12,10 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 import pytest
 
@@ -38,11 +40,11 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="Ctrl-C is sent as POSIX
 
 
 class Server:
-    """`tinygrad-edu NAME` in a process of its own."""
+    """`tinygrad-edu NAME` in a process of its own, which opens no browser unless the environment names one."""
 
     def __init__(self, name, *options, **environment):
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tinygrad_edu", name, "--no-browser", *options],
+            [sys.executable, "-m", "tinygrad_edu", name, *["--no-browser"][: "BROWSER" not in environment], *options],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -462,6 +464,21 @@ def test_the_server_and_its_kernels_keep_to_this_machine_and_end(browser):
     assert code == 0
     assert "evil.example" in errors
     assert "Traceback" not in errors
+
+
+def test_the_page_is_opened_in_the_browser(tmp_path):
+    told = tmp_path / "told"
+    opener = tmp_path / "opener"
+    opener.write_text(f'#!/bin/sh\necho "$1" > "{told}.new" && mv "{told}.new" "{told}"\n', encoding="utf-8")
+    opener.chmod(0o755)
+    server = Server("downhill", BROWSER=f"{opener} %s")
+    for _ in range(PATIENCE // 100):
+        if told.exists():
+            break
+        time.sleep(0.1)
+    leads_there = Path(urllib.request.url2pathname(told.read_text(encoding="utf-8").strip().removeprefix("file:")))
+    assert server.url in leads_there.read_text(encoding="utf-8")
+    assert server.stop() == (0, "")
 
 
 def test_a_kernel_of_another_python_is_not_taken(browser, tmp_path):

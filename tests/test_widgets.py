@@ -221,6 +221,29 @@ def test_pictures_of_a_long_way_stay_small():
     assert sum(len(picture.value) for picture in widget._pictures) < 200_000
 
 
+@pytest.mark.parametrize(
+    ("verdict", "steps", "settings"),
+    [
+        ("ready", 0, {}),
+        ("crawling", 5, {"lr": 0.01}),
+        ("smooth", 3, {"lr": 0.05}),
+        ("overshooting", 10, {"lr": 0.3}),
+        ("diverged", 60, {"lr": 0.95, "times": 10}),
+        ("stuck in a local minimum at 1.8848", 50, {}),
+        ("stuck in a local minimum at -3.1407", 200, {"start": -4.0, "lr": 0.01}),
+        ("in the global minimum at -0.6283", 400, {"optimizer": "momentum"}),
+    ],
+)
+def test_every_verdict_can_be_had_from_the_controls(verdict, steps, settings):
+    widget = Downhill()
+    for control, value in settings.items():
+        getattr(widget, control).value = value
+    widget.ball.run(steps)
+    widget._show()
+    assert read(widget, "verdict") == verdict
+    assert verdict in repr(widget)
+
+
 def test_a_random_start_puts_the_ball_back_even_where_it_was():
     class Same:
         def uniform(self, low, high):
