@@ -12,8 +12,10 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 import pytest
 
@@ -38,16 +40,16 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="Ctrl-C is sent as POSIX
 
 
 class Server:
-    """`tinygrad-edu NAME` in a process of its own."""
+    """`tinygrad-edu NAME` in a process of its own, which opens no browser unless the environment names one."""
 
-    def __init__(self, name, *options):
+    def __init__(self, name, *options, **environment):
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tinygrad_edu", name, "--no-browser", *options],
+            [sys.executable, "-m", "tinygrad_edu", name, *["--no-browser"][: "BROWSER" not in environment], *options],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             encoding="utf-8",
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))} | environment,
         )
         lines = queue.Queue()
         threading.Thread(target=lambda: lines.put(self.process.stdout.readline()), daemon=True).start()
@@ -246,6 +248,20 @@ def test_a_run_is_paused_and_goes_on(downhill):
     assert shows(downhill, 3.0, 0)
 
 
+def test_a_rate_that_is_too_large_is_seen_to_diverge(downhill):
+    downhill.page.get_by_label("times", exact=True).select_option("10")
+    downhill.page.get_by_role("slider", name="learning rate").focus()  # by the name that a screen reader says
+    downhill.keys("End")
+    downhill.wait("rate", "12")
+    downhill.press("Run")
+    downhill.wait("verdict", "diverged")
+    assert downhill.has_button("Run")
+    assert abs(downhill.number("x")) > 1000
+    assert downhill.number("f(x)") == pytest.approx(f(downhill.number("x")), rel=1e-6)
+    downhill.press("Reset")
+    assert shows(downhill, 3.0, 0)
+
+
 def test_a_slider_moved_while_it_runs(downhill):
     downhill.slider("learning rate").focus()
     downhill.keys("Home")
@@ -408,6 +424,17 @@ def test_the_watcher_sees_errors_and_requests_to_other_machines(browser, downhil
     page.close()
 
 
+def test_sliders_have_names_that_a_screen_reader_says(browser, server):
+    page = Page(browser, server)
+    handles = page.page.locator(".noUi-handle")
+    assert handles.count() > 0
+    for handle in handles.all():
+        label = handle.locator("xpath=ancestor::*[contains(@class, 'widget-slider')]").locator("label").inner_text()
+        assert label
+        playwright.expect(handle).to_have_accessible_name(label)
+    page.close()
+
+
 # ---- the server --------------------------------------------------------------------------------------------------
 def test_the_server_and_its_kernels_keep_to_this_machine_and_end(browser):
     with socket.create_server(("localhost", 0)) as taken:
@@ -437,3 +464,29 @@ def test_the_server_and_its_kernels_keep_to_this_machine_and_end(browser):
     assert code == 0
     assert "evil.example" in errors
     assert "Traceback" not in errors
+
+
+def test_the_page_is_opened_in_the_browser(tmp_path):
+    told = tmp_path / "told"
+    opener = tmp_path / "opener"
+    opener.write_text(f'#!/bin/sh\necho "$1" > "{told}.new" && mv "{told}.new" "{told}"\n', encoding="utf-8")
+    opener.chmod(0o755)
+    server = Server("downhill", BROWSER=f"{opener} %s")
+    for _ in range(PATIENCE // 100):
+        if told.exists():
+            break
+        time.sleep(0.1)
+    leads_there = Path(urllib.request.url2pathname(told.read_text(encoding="utf-8").strip().removeprefix("file:")))
+    assert server.url in leads_there.read_text(encoding="utf-8")
+    assert server.stop() == (0, "")
+
+
+def test_a_kernel_of_another_python_is_not_taken(browser, tmp_path):
+    """`ipykernel install --user`, in whichever environment, registers one that may not have this package at all."""
+    other = tmp_path / "kernels" / "python3"
+    other.mkdir(parents=True)
+    false = {"argv": [sys.executable, "-c", "pass"], "display_name": "other", "language": "python"}
+    (other / "kernel.json").write_text(json.dumps(false), encoding="utf-8")
+    server = Server("downhill", JUPYTER_DATA_DIR=str(tmp_path), JUPYTER_PREFER_ENV_PATH="0")
+    Page(browser, server).close()
+    assert server.stop() == (0, "")

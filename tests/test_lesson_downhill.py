@@ -91,6 +91,15 @@ def test_the_verdicts():
     assert rolled(top, 0.1).verdict == f"balanced on a maximum at {top:.4f}"
 
 
+def test_what_is_left_of_momentum_at_rest_is_no_overshooting():
+    ball = Ball(3.0, 0.1, "momentum", 0.9)
+    ball.run(400)
+    assert ball.verdict == "in the global minimum at -0.6283"
+    for _ in range(20):
+        ball.step()
+        assert ball.verdict in ("in the global minimum at -0.6283", "smooth")
+
+
 @given(st.floats(-6, 6), st.sampled_from([0.02, 0.05, 0.1]))
 def test_a_ball_at_rest_says_in_which_valley_it_lies(start, lr):
     ball = rolled(start, lr, steps=3000)

@@ -26,6 +26,11 @@ def slope(x):
     return 0.24 * x + 2.4 * math.cos(2.4 * x) - 1.5 * math.sin(5 * x)
 
 
+def height(x):
+    """f, by hand."""
+    return 0.12 * x**2 + math.sin(2.4 * x) + 0.3 * math.cos(5 * x)
+
+
 def read(widget, name):
     found = re.search(rf'data-name="{re.escape(name)}"[^>]*>([^<]*)', widget._said.value + table(widget))
     assert found, name
@@ -51,6 +56,25 @@ def test_a_step_is_learning_rate_times_slope():
         assert read(widget, "step") == str(step)
         assert float(read(widget, "x")) == pytest.approx(x, abs=6e-5)
         assert float(read(widget, "f′(x)")) == pytest.approx(slope(x), abs=6e-5)
+
+
+def test_the_picture_has_the_ball_its_tangent_and_its_path_on_the_curve():
+    widget, path = Downhill(), [3.0]
+    for _ in range(3):
+        widget.step.click()
+        path.append(path[-1] - 0.1 * slope(path[-1]))
+    curve, behind, tail, tangent, ball = (line.get_xydata() for line in widget._figures[0].axes[0].lines)
+    places = [[x, height(x)] for x in path]
+    np.testing.assert_allclose(curve[:, 1], [height(x) for x in curve[:, 0]])
+    np.testing.assert_allclose(behind, places[:-1])
+    np.testing.assert_allclose(tail, places)
+    np.testing.assert_allclose(ball, places[-1:])
+    (left, low), (right, high) = tangent
+    assert (high - low) / (right - left) == pytest.approx(slope(path[-1]))
+    np.testing.assert_allclose([[(left + right) / 2, (low + high) / 2]], ball)
+    line, last = (line.get_xydata() for line in widget._figures[1].axes[0].lines)
+    np.testing.assert_allclose(line, [[step, height(x)] for step, x in enumerate(path)])
+    np.testing.assert_allclose(last, line[-1:])
 
 
 def test_a_run_ends_where_the_lesson_says():
@@ -159,6 +183,79 @@ def test_a_rate_of_nine_and_a_half_is_too_large():
     assert read(widget, "verdict") == "diverged"
 
 
+def test_the_rate_is_the_slider_times_one_or_ten():
+    widget = Downhill(start=6.0)
+    widget.step.click()
+    widget.lr.value = 0.95
+    widget.times.value = 10
+    assert (read(widget, "step"), read(widget, "rate")) == ("1", "9.5")  # counts from the next step on
+    x = 6.0 - 0.1 * slope(6.0)
+    widget.step.click()
+    assert float(read(widget, "x")) == pytest.approx(x - 9.5 * slope(x), abs=6e-5)
+    widget.optimizer.value = "adam"
+    assert (read(widget, "step"), read(widget, "rate")) == ("0", "9.5")
+    widget.times.value = 1
+    assert read(widget, "rate") == "0.95"
+
+
+# From whichever start and with whichever of these settings, the ball turns back: 0.24 · rate < 2 · (1 + momentum).
+@pytest.mark.parametrize("setting", [{"lr": 1.2}, {"lr": 8.0}, {"lr": 0.52, "momentum": 0.99}])
+@pytest.mark.parametrize("start", [-6.0, 3.0, 5.9])
+def test_a_ball_that_will_turn_back_has_not_diverged(start, setting):
+    widget = Downhill(start=start, optimizer="momentum" if "momentum" in setting else "sgd", **setting)
+    widget.ball.run(1000)
+    widget._show()
+    assert widget.ball.steps == 1000
+    assert read(widget, "verdict") == "overshooting"
+
+
+def test_pictures_of_a_long_way_stay_small():
+    widget = Downhill(lr=1.2)
+    widget.ball.run(STEPS)
+    widget._show()
+    before = [len(picture.value) for picture in widget._pictures]
+    widget.ball.run(10 * STEPS)
+    widget._show()
+    assert widget.ball.steps == 11 * STEPS
+    assert len(widget._pictures[0].value) < 1.2 * before[0]
+    assert sum(len(picture.value) for picture in widget._pictures) < 200_000
+
+
+@pytest.mark.parametrize(
+    ("verdict", "steps", "settings"),
+    [
+        ("ready", 0, {}),
+        ("crawling", 5, {"lr": 0.01}),
+        ("smooth", 3, {"lr": 0.05}),
+        ("overshooting", 10, {"lr": 0.3}),
+        ("diverged", 60, {"lr": 0.95, "times": 10}),
+        ("stuck in a local minimum at 1.8848", 50, {}),
+        ("stuck in a local minimum at -3.1407", 200, {"start": -4.0, "lr": 0.01}),
+        ("in the global minimum at -0.6283", 400, {"optimizer": "momentum"}),
+    ],
+)
+def test_every_verdict_can_be_had_from_the_controls(verdict, steps, settings):
+    widget = Downhill()
+    for control, value in settings.items():
+        getattr(widget, control).value = value
+    widget.ball.run(steps)
+    widget._show()
+    assert read(widget, "verdict") == verdict
+    assert verdict in repr(widget)
+
+
+def test_a_random_start_puts_the_ball_back_even_where_it_was():
+    class Same:
+        def uniform(self, low, high):
+            return 3.0
+
+    widget = Downhill(start=3.0)
+    widget._rng = Same()
+    widget.step.click()
+    widget.random.click()
+    assert (read(widget, "step"), read(widget, "x")) == ("0", "3.0000")
+
+
 def test_random_starts_are_on_the_curve_and_come_again_with_the_seed():
     starts = []
     for _ in range(2):
@@ -201,6 +298,70 @@ def test_forward_backward_update_give_the_lesson():
     assert float(read(widget, "W1[0,2]")) == pytest.approx(0.1 - 0.1 * 0.44, abs=6e-5)
     widget.forward.click()
     assert read(widget, "loss") == "0.7257526"
+
+
+def test_nodes_and_pixels_show_the_image_on_its_way():
+    widget = Playground()
+    widget.image.value = 4  # 0 1 0 0, whose flip is another image
+    widget.backward.click()
+    stepper, rows = widget.stepper, (3.5, 2.5, 1.5, 0.5)
+    for number, columns in (
+        (0, {1.0: stepper.seen.h, 2.0: stepper.seen.prediction}),
+        (1, {1.0: stepper.gradients["b1"], 2.0: stepper.gradients["b2"]}),
+    ):
+        axes = widget._figures[number].axes[0]
+        words = {tuple(text.xy): text.get_text() for text in axes.texts}
+        for x, values in columns.items():
+            for y, value in zip((3.0, 2.0, 1.0) if len(values) == 3 else rows, values, strict=True):
+                assert words[x, y] == short(float(value))
+    axes = widget._figures[0].axes[0]
+    squares = {tuple(line.get_xydata()[0]): line.get_color() for line in axes.lines if line.get_marker() == "s"}
+    for x, image in ((0.0, "0100"), (2.42, "0010")):
+        for y, pixel in zip(rows, image, strict=True):
+            assert squares[x, y] == {"0": "#ffffff", "1": "#010101"}[pixel]
+    assert [pixel.style.button_color for pixel in widget.pixels] == ["white", "black", "white", "white"]
+
+
+def test_the_picture_of_losses_has_them_all_and_the_floor():
+    widget = Playground()
+    widget.learns.value = True
+    widget.lr.value = 1.0
+    for _ in range(3):
+        widget.update.click()
+    assert widget.stepper.lr == 1.0
+    widget.forward.click()
+    line, floor = (line.get_xydata() for line in widget._figures[2].axes[0].lines)
+    np.testing.assert_allclose(line, list(enumerate(widget.stepper.losses)))
+    assert len(line) == 4
+    np.testing.assert_allclose(floor[:, 1], 1 / 16)
+
+
+@pytest.mark.parametrize("hidden", [3, 4])
+def test_each_line_belongs_to_its_parameter(hidden):
+    """A line's ends are the places of what it joins, its width and dashes tell size and sign of what belongs there."""
+    widget = Playground(hidden, seed=3)
+    widget.learns.value = True
+    widget.backward.click()
+    rows = {3: (3.0, 2.0, 1.0), 4: (3.5, 2.5, 1.5, 0.5)}
+    for number, values in ((0, widget.stepper.weights), (1, widget.stepper.gradients)):
+        drawn = {}
+        for line in widget._figures[number].axes[0].lines:
+            if len(line.get_xdata()) == 2:
+                drawn[(*line.get_xdata(), *line.get_ydata())] = line
+        assert len(drawn) == sum(value.size for value in values.values())
+        largest = max(abs(value).max() for value in values.values())
+        largest = max(1.0, largest) if number == 0 else largest
+        for column, left, right in ((0, rows[4], rows[hidden]), (1, rows[hidden], rows[4])):
+            weight, bias = values[f"W{column + 1}"], values[f"b{column + 1}"]
+            for j, end in enumerate(right):
+                lines = [drawn[column, column + 1, start, end] for start in left]
+                lines.append(drawn[column, column + 1, -0.55, end])
+                for line, value in zip(lines, [*weight[:, j], bias[j]], strict=True):
+                    if value == 0:
+                        assert line.get_linestyle() == ":" or line.get_linewidth() < 0.9
+                        continue
+                    assert line.get_linewidth() == pytest.approx(0.7 + 3.6 * abs(value) / largest)
+                    assert line.get_color() == ("#0072B2" if value > 0 else "#D55E00")
 
 
 def test_gradients_land_on_their_lines_one_parameter_after_the_other():
@@ -309,6 +470,7 @@ def test_a_loss_that_blows_up_is_said_and_drawn():
         (0.0, "0"),
         (1e-3, "0.001"),
         (999.4, "999"),
+        (999.6, "1e3"),
         (-4e152, "−4e152"),
         (-np.inf, "−∞"),
     ],

@@ -38,8 +38,10 @@ __all__ = [
 LOW, HIGH = -6.0, 6.0  # the part of the curve that the picture shows
 RATES = (0.01, 0.6, 1.2)  # left, middle and right of the slider
 STEPS = 200  # that a run takes at most, and that a schedule is made for
-FAR = 100.0  # a ball that is out here has left the valley for good
-FLAT = 5e-5  # a slope that counts as none
+FAR = (
+    1000.0  # a ball that is out here has left for good: where steps are not too large, even momentum 0.99 turns before
+)
+FLAT = 5e-5  # a slope, a step or a rise that counts as none: four digits do not show it
 SLOW = 0.02  # steps shorter than this share of the slope crawl
 LOOK_BACK = 10  # steps that the verdict is about
 
@@ -280,7 +282,7 @@ class Ball:
         if not self.steps:
             return "ready"
         heights, path = np.array(self.heights[-LOOK_BACK - 1 :]), np.array(self.path[-LOOK_BACK - 1 :])
-        if np.any(np.diff(heights) > 1e-9):
+        if np.any(np.diff(heights) > FLAT):
             return "overshooting"
         followed = np.abs(self.slopes[-LOOK_BACK - 1 : -1])
         return "crawling" if np.all(np.abs(np.diff(path)) < SLOW * followed) else "smooth"

@@ -8,7 +8,7 @@ import numpy as np
 
 from tinygrad_edu.lessons import hill, pictures
 from tinygrad_edu.lessons.downhill import HIGH, LOW, OPTIMIZERS, RATES, SCHEDULES, STEPS, Ball
-from tinygrad_edu.widgets.face import Runner, Widget, button, choice, picture, readouts, row, slider, widgets
+from tinygrad_edu.widgets.face import Runner, Widget, button, choice, columns, picture, readouts, row, slider, widgets
 from tinygrad_edu.widgets.pictures import canvas, figure_html, wipe
 
 __all__ = ["Downhill"]
@@ -22,7 +22,8 @@ class Downhill(Widget):
 
     Args:
         start: where the ball lies. The slider goes from −6 to 6, and to this if it is further away.
-        lr: the learning rate. The slider goes from 0.01 to 1.2, and to this; from 9 on the ball flies away.
+        lr: the learning rate. The slider goes from 0.01 to 1.2, and to this; the list beside it makes it ten times so
+            large. From 2 / 0.24 ≈ 8.3 on, plain descent flies away: far out f′(x) ≈ 0.24·x.
         optimizer: "sgd", "momentum" or "adam".
         momentum: of "momentum", at least 0 and less than 1.
         schedule: "constant", "step decay" or "cosine".
@@ -63,10 +64,10 @@ class Downhill(Widget):
         super().__init__(
             [
                 row(self.step, self.run, self.reset, self.random),
-                row(self.lr, self.start),
+                columns(self.lr, self.times, self.start),
                 self._said,
                 row(*self._pictures),
-                row(self.optimizer, self.momentum, self.schedule),
+                columns(self.optimizer, self.momentum, self.schedule),
             ]
         )
         self._show()
@@ -78,11 +79,13 @@ class Downhill(Widget):
         self.reset = button("Reset", self._back, "the ball back at its start")
         self.random = button("Random start", self._restart, "somewhere from −6 to 6")
         self.lr = slider("learning rate", ball.lr, RATES[0], RATES[-1], 0.01, ".2f")
+        self.times = choice("times", 1, [1, 10])
         self.start = slider("start", ball.start, LOW, HIGH, 0.1, ".1f")
         self.optimizer = choice("optimizer", ball.optimizer, OPTIMIZERS)
         self.momentum = slider("momentum", ball.momentum, 0, 0.99, 0.01, ".2f")
         self.schedule = choice("schedule", ball.schedule, SCHEDULES)
-        self.lr.observe(self._change_rate, "value")
+        for control in (self.lr, self.times):
+            control.observe(lambda _: self._change_rate(), "value")
         for control in (self.start, self.optimizer, self.momentum, self.schedule):
             control.observe(lambda _: self._begin_again(), "value")
 
@@ -114,15 +117,18 @@ class Downhill(Widget):
 
     def _restart(self) -> None:
         self.start.value = round(float(self._rng.uniform(LOW, HIGH)), 1)
+        self._begin_again()  # also where the ball was there before
 
-    def _change_rate(self, _: Any) -> None:
-        self.ball.lr = self.lr.value
+    @property
+    def _rate(self) -> float:
+        return float(self.lr.value * self.times.value)
+
+    def _change_rate(self) -> None:
+        self.ball.lr = self._rate
         self._show()
 
     def _begin_again(self) -> None:
-        self.ball = Ball(
-            self.start.value, self.lr.value, self.optimizer.value, self.momentum.value, self.schedule.value
-        )
+        self.ball = Ball(self.start.value, self._rate, self.optimizer.value, self.momentum.value, self.schedule.value)
         self._last = STEPS
         self._show()
 

@@ -12,7 +12,7 @@ from typing import Any
 from tinygrad_edu.extras import need
 from tinygrad_edu.widgets.pictures import png
 
-__all__ = ["Runner", "Widget", "button", "choice", "picture", "readouts", "row", "slider", "widgets"]
+__all__ = ["Runner", "Widget", "button", "choice", "columns", "picture", "readouts", "row", "slider", "widgets"]
 
 widgets = need("ipywidgets", "notebooks", "A widget")
 
@@ -27,7 +27,9 @@ CSS = """<style>
 .tinygrad-edu figure { margin: 0; }
 .tinygrad-edu figure svg { display: block; width: 100%; height: auto; stroke-linejoin: round; }
 .tinygrad-edu figure svg text { fill: currentColor; }
-.tinygrad-edu .readouts { display: flex; flex-wrap: wrap; gap: 2px 22px; margin: 4px 6px; line-height: 1.5; }
+.tinygrad-edu .readouts { display: flex; flex-wrap: wrap; gap: 2px 22px; margin: 6px 2px; line-height: 1.5; }
+.tinygrad-edu p { margin: 6px 2px; line-height: 1.5; }
+.tinygrad-edu .widget-label { text-align: left; }
 .tinygrad-edu .readouts b { font-size: 1.15em; font-variant-numeric: tabular-nums; }
 .tinygrad-edu .pixel { border: 1px solid currentColor; }
 .tinygrad-edu .tables { display: flex; flex-wrap: wrap; gap: 4px 18px; align-items: flex-end; }
@@ -137,18 +139,25 @@ def slider(
         max=max(most, place),
         step=step,
         readout_format=digits,
-        **_labelled(label, "300px"),
+        **_labelled(label),
     )
 
 
 def choice(label: str, value: Any, options: Iterable[Any]) -> Any:
     """A list to choose one thing from."""
-    return widgets.Dropdown(options=list(options), value=value, **_labelled(label, "220px"))
+    return widgets.Dropdown(options=list(options), value=value, **_labelled(label))
 
 
-def _labelled(label: str, width: str) -> dict[str, Any]:
-    layout = {"width": "auto", "flex": f"1 1 {width}", "max_width": "480px", "min_width": "0"}
+def _labelled(label: str) -> dict[str, Any]:
+    layout = {"width": "auto", "flex": "1 1 180px", "min_width": "0"}
     return {"description": label, "tooltip": label, "style": {"description_width": "7em"}, "layout": layout}
+
+
+def columns(*children: Any) -> Any:
+    """In three columns of the same width, in fewer where the window is narrow."""
+    template = "repeat(auto-fit, minmax(min(100%, 280px), 1fr))"
+    layout = {"grid_template_columns": template, "grid_gap": "2px 24px", "align_items": "center", "overflow": "visible"}
+    return widgets.GridBox(children, layout=layout)
 
 
 def row(*children: Any) -> Any:

@@ -36,7 +36,7 @@ def short(value: float) -> str:
         text = "NaN" if np.isnan(size) else "∞"
     elif size < 1e-12:
         return "0"
-    elif 1e-3 <= size < 1e3:
+    elif 1e-3 <= size < 999.5:
         text = f"{size:.3f}" if size < 1 else f"{size:.3g}"
         text = text.rstrip("0").rstrip(".") if "." in text else text
     else:
@@ -182,16 +182,15 @@ def _nodes(axes: Any, x: float, count: int, values: Array | None, silent: bool =
     """Circles with numbers; grey if silent, that is, if 0 comes out of them."""
     for i, y in enumerate(HEIGHTS[count]):
         is_off = silent and values is not None and not abs(values[i]) > 1e-12 and not np.isnan(values[i])
-        axes.plot(x, y, "o", ms=34, color=GREY if is_off else WHITE, markeredgecolor=INK, zorder=3)
+        axes.plot(x, y, "o", ms=35, color=GREY if is_off else WHITE, markeredgecolor=INK, zorder=3)
         text = "" if values is None else short(float(values[i]))
-        axes.annotate(text, (x, y), ha="center", va="center", fontsize=8.5, color=BLACK, zorder=4)
+        axes.annotate(text, (x, y), ha="center", va="center", fontsize=8, color=BLACK, zorder=4)
 
 
 def _names(axes: Any, names: tuple[tuple[float, str], ...]) -> None:
     for x, name in names:
         axes.annotate(name, (x, 4.05), ha="center", va="center", fontsize=9, color=INK)
-    key = (("—", "positive", POSITIVE), ("- -", "negative", NEGATIVE), ("···", "zero", INK))
-    for i, (mark, word, colour) in enumerate(key):
-        x = 1.2 + 0.52 * i
+    key = ((1.2, "—", "positive", POSITIVE), (1.73, "- -", "negative", NEGATIVE), (2.32, "···", "zero", INK))
+    for x, mark, word, colour in key:
         axes.annotate(mark, (x, -0.9), ha="right", va="bottom", fontsize=9, weight="bold", color=colour)
         axes.annotate(word, (x + 0.04, -0.9), ha="left", va="bottom", fontsize=9, color=INK)

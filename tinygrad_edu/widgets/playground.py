@@ -13,7 +13,7 @@ from tinygrad_edu.lessons.flip import IMAGE, images
 from tinygrad_edu.lessons.stepping import STAGES, Stepper
 from tinygrad_edu.plot.style import blank
 from tinygrad_edu.widgets import net
-from tinygrad_edu.widgets.face import Runner, Widget, button, choice, picture, readouts, row, slider, widgets
+from tinygrad_edu.widgets.face import Runner, Widget, button, choice, columns, picture, readouts, row, slider, widgets
 from tinygrad_edu.widgets.pictures import canvas, figure_html
 
 __all__ = ["Playground"]
@@ -74,8 +74,7 @@ class Playground(Widget):
                 row(self.next, self.forward, self.backward, self.update, self.train, self.reset),
                 self._said,
                 row(*self._pictures[:2]),
-                row(self._drawn, self.image, self.learns),
-                row(self.lr, self.hidden, self.lesson, self.random),
+                columns(self._drawn, self.learns, self.lr, self.hidden, row(self.lesson, self.random)),
                 row(self._pictures[2], self._table),
             ]
         )
@@ -96,9 +95,11 @@ class Playground(Widget):
         for pixel in self.pixels:
             pixel.add_class("pixel")
             pixel.layout, pixel.style = {"width": "2.6em", "margin": "1px"}, {"font_weight": "bold"}
-        self._drawn = widgets.GridBox(self.pixels, layout={"grid_template_columns": "auto auto"})
+        square = widgets.GridBox(self.pixels, layout={"grid_template_columns": "auto auto", "margin": "0 12px 0 0"})
         numbered = [(f"{n}: {' '.join(f'{pixel:g}' for pixel in image)}", n) for n, image in enumerate(images())]
         self.image = choice("image", _number(IMAGE), numbered)
+        self.image.style.description_width = "4em"
+        self._drawn = widgets.HBox([square, self.image], layout={"align_items": "center"})
         self.learns = choice("learn from", False, [("this image", False), ("all 16 images", True)])
         self.hidden = choice("hidden units", self.stepper.hidden, [3, 4])
         self.lr = slider("learning rate", self.stepper.lr, -3, 1, 0.1, ".3g", logarithmic=True)
