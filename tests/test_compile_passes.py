@@ -333,10 +333,10 @@ def test_a_join_of_joins():
 
 
 def test_a_join_of_several_precisions():
-    single = X[0].astype(np.float32)
+    single = X.astype(np.float32)
 
     def f(x, single):
-        return np.sum(np.concatenate([x[0] * 2, np.exp(single), single > 0]) ** 2)
+        return np.sum(np.concatenate([np.sum(single, axis=0), (x[0] * 2).astype(np.float32), x[1] * 3]) ** 2)
 
     calls_after(gradient_slices, f, X, single)
 
