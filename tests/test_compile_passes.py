@@ -332,6 +332,15 @@ def test_a_join_of_joins():
     calls_after(gradient_slices, f, X)
 
 
+def test_a_join_of_several_precisions():
+    single = X.astype(np.float32)
+
+    def f(x, single):
+        return np.sum(np.concatenate([np.sum(single, axis=0), (x[0] * 2).astype(np.float32), x[1] * 3]) ** 2)
+
+    calls_after(gradient_slices, f, X, single)
+
+
 def test_all_of_them_make_a_training_step_shorter():
     net = nn.Sequential(nn.Linear(4, 3, rng=0), nn.ReLU(), nn.Linear(3, 4, rng=1))
     optimizer = optim.SGD(net.parameters(), lr=0.1)

@@ -70,9 +70,10 @@ def gradient_slices(program: Program) -> None:
             maker = makers.get(part.memory)
             home = maker.results[0] if maker else part
             place = Value(whole.sample[start:stop], whole.memory)
-            whole_home = home.sample.size == part.sample.size and part.sample.flags.c_contiguous
+            fits = home.sample.size == part.sample.size and part.sample.flags.c_contiguous
+            fits &= home.sample.dtype == whole.sample.dtype  # or it would be computed in another precision
             has_place = changing | homes | program.escaping() | program.homes.keys()  # one that is a join itself, too
-            if maker and whole_home and part.memory not in has_place:
+            if maker and fits and part.memory not in has_place:
                 homes.add(part.memory)
                 program.setup.append(Call(operator.getitem, (whole, slice(start, stop)), {}, (place,)))
                 program.setup.append(Call(Method("reshape"), (place, home.sample.shape), {}, (home,)))
