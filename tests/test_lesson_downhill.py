@@ -91,6 +91,13 @@ def test_the_verdicts():
     assert rolled(top, 0.1).verdict == f"balanced on a maximum at {top:.4f}"
 
 
+def test_a_small_rise_is_overshooting_all_the_same():
+    ball = Ball(downhill.global_minimum().x + 0.02, 0.16)  # f″ ≈ 13.5 there, and 0.16 · 13.5 > 2
+    ball.step()
+    assert 1e-4 < ball.heights[1] - ball.heights[0] < 2e-3
+    assert ball.verdict == "overshooting"
+
+
 def test_what_is_left_of_momentum_at_rest_is_no_overshooting():
     ball = Ball(3.0, 0.1, "momentum", 0.9)
     ball.run(400)

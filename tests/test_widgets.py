@@ -302,7 +302,7 @@ def test_forward_backward_update_give_the_lesson():
 
 def test_nodes_and_pixels_show_the_image_on_its_way():
     widget = Playground()
-    widget.image.value = 4  # 0 1 0 0, whose flip is another image
+    widget.image.value = 2  # 0 0 1 0, whose flip is another image
     widget.backward.click()
     stepper, rows = widget.stepper, (3.5, 2.5, 1.5, 0.5)
     for number, columns in (
@@ -316,10 +316,10 @@ def test_nodes_and_pixels_show_the_image_on_its_way():
                 assert words[x, y] == short(float(value))
     axes = widget._figures[0].axes[0]
     squares = {tuple(line.get_xydata()[0]): line.get_color() for line in axes.lines if line.get_marker() == "s"}
-    for x, image in ((0.0, "0100"), (2.42, "0010")):
+    for x, image in ((0.0, "0010"), (2.42, "0100")):
         for y, pixel in zip(rows, image, strict=True):
             assert squares[x, y] == {"0": "#ffffff", "1": "#010101"}[pixel]
-    assert [pixel.style.button_color for pixel in widget.pixels] == ["white", "black", "white", "white"]
+    assert [pixel.style.button_color for pixel in widget.pixels] == ["white", "white", "black", "white"]
 
 
 def test_the_picture_of_losses_has_them_all_and_the_floor():

@@ -155,7 +155,7 @@ def _labelled(label: str) -> dict[str, Any]:
 
 def columns(*children: Any) -> Any:
     """In three columns of the same width, in fewer where the window is narrow."""
-    template = "repeat(auto-fit, minmax(min(100%, 280px), 1fr))"
+    template = "repeat(auto-fit, minmax(min(100%, 250px), 1fr))"
     layout = {"grid_template_columns": template, "grid_gap": "2px 24px", "align_items": "center", "overflow": "visible"}
     return widgets.GridBox(children, layout=layout)
 
