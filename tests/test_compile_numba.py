@@ -48,7 +48,7 @@ def test_results_are_of_numpys_types(dtype):
     pytest.importorskip("numba")
 
     def function(x):
-        return x * 3, np.sum(x, axis=0), np.sum(x), np.max(x)
+        return x * 3, x * 2.5, np.sum(x, axis=0), np.sum(x), np.max(x)
 
     x = np.arange(12).reshape(4, 3).astype(dtype) * 7
     for mine, numpys in zip(tg.compile(function, backend="numba")(x), function(x)):
@@ -88,6 +88,7 @@ def test_division_by_zero_is_no_error():
     [
         (lambda x: np.einsum("ij,kj", x, x), X, "einsum"),
         (lambda x: x * 2, X.astype(np.float16), "float16"),
+        (lambda x: x - LABELS[:, None], X.astype(np.float32), "float32 beside whole numbers"),
         (lambda x: x.reshape(4, 4, 4) @ np.ones((4, 2)), X, "3d"),
     ],
 )

@@ -332,6 +332,15 @@ def test_a_join_of_joins():
     calls_after(gradient_slices, f, X)
 
 
+@pytest.mark.parametrize("exponent", [2, 0.5, np.float64(2), np.float64(0.5), np.array(2.0), np.float32(2)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64])
+def test_powers_are_of_numpys_precision(exponent, dtype):
+    def f(x):
+        return np.sum(x**exponent)
+
+    calls_after(allocated, f, np.abs(X * 9).astype(dtype))
+
+
 def test_a_join_of_several_precisions():
     single = X.astype(np.float32)
 

@@ -51,6 +51,7 @@ class NumbaSource(Source):
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
+                _refuse_mixtures(self.program.calls)
                 fast.compile(tuple(map(fast.typeof_pyval, (*examples, *roots.values()))))
         except Exception as error:  # numba has many: TypingError, NotImplementedError for float16 ...
             warnings.warn(f"numba cannot compile this step, so it runs as NumPy: {_reason(error)}", stacklevel=2)
@@ -141,12 +142,23 @@ class NumbaSource(Source):
         return super()._expression(call)
 
 
+def _refuse_mixtures(calls: list[Call]) -> None:
+    """float32 beside whole numbers is float64 for NumPy, and float32 for numba."""
+    for call in calls:
+        args = [getattr(arg, "sample", arg) for arg in (*call.values(), *call.args)]
+        dtypes = {np.dtype(arg.dtype) for arg in args if isinstance(arg, np.ndarray | np.generic)}
+        made = [value.sample.dtype for value in call.results if isinstance(value.sample, np.ndarray | np.generic)]
+        is_mixed = np.dtype(np.float32) in dtypes and any(dtype.kind in "iu" for dtype in dtypes)
+        if is_mixed and np.dtype(np.float64) in made and np.dtype(np.float64) not in dtypes:
+            raise NotImplementedError(f"float32 beside whole numbers, which NumPy makes float64 ({call.line})")
+
+
 def _as_numpy(name: str, value: Value) -> str:
-    """With NumPy's dtype: from machine code come Python's numbers, and whole numbers as int64."""
+    """With NumPy's dtype: from machine code come Python's numbers, whole numbers as int64 and some float32 as float64."""
     dtype = value.sample.dtype
     if value.scalar:
         return f"{dtype_text(dtype)}({name})"
-    return f"{name}.astype({dtype_text(dtype)}, copy=False)" if dtype.kind in "iu" else name
+    return f"{name}.astype({dtype_text(dtype)}, copy=False)" if dtype.kind in "iu" or dtype == np.float32 else name
 
 
 def _reason(error: Exception) -> str:

@@ -236,7 +236,7 @@ def _plain(value: Any) -> Any:
 
 
 def _number(value: Any) -> Any:
-    return value if isinstance(value, int | float) else None
+    return value if type(value) in (int, float) else None  # np.float64(2) has a say in the result's precision
 
 
 def _dtype(value: Value) -> Any:
