@@ -384,6 +384,29 @@ def test_operands_are_evened():
     calls_after(allocated, f, X, mask)
 
 
+def test_a_copy_is_made_anew_after_a_write():
+    bias = np.arange(4.0)
+
+    def f(x):
+        bias[...] = 1.0
+        before = x + bias
+        bias[...] = 2.0
+        return before * (x + bias)
+
+    calls_after(even_operands, f, X)
+    calls_after(allocated, f, X)
+
+
+def test_columns_first_are_left_as_they_are():
+    bias = np.arange(5.0)
+
+    def f(x):
+        return x.T + bias
+
+    before, after = calls_after(even_operands, f, X)
+    assert after == before  # a copy would not be contiguous, and so have no buffer to go into
+
+
 def test_a_row_is_looked_at_as_a_table_of_one():
     bias = np.arange(4.0)
 
