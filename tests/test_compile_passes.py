@@ -234,6 +234,12 @@ def test_adding_zero_to_floats_is_not_nothing():
     assert calls_after(optimize.algebra, lambda x: 1 / (x * 2 + 0), X) == (3, 3)
 
 
+def test_taking_away_a_negative_zero_is_not_nothing():
+    x = np.array([-0.0, 0.0, 1.0])
+    assert calls_after(optimize.algebra, lambda x: np.signbit(x - -0.0), x) == (2, 2)
+    assert calls_after(optimize.algebra, lambda x: np.signbit(x - 0.0), x) == (2, 1)
+
+
 def test_a_number_need_not_be_broadcast():
     def f(x):
         return x * np.broadcast_to(np.sum(x), (5, 4))
@@ -339,6 +345,18 @@ def test_powers_are_of_numpys_precision(exponent, dtype):
         return np.sum(x**exponent)
 
     calls_after(allocated, f, np.abs(X * 9).astype(dtype))
+
+
+@pytest.mark.parametrize("width", [3, 64, 200])
+def test_products_add_up_as_matmul_does(width):
+    table = np.random.default_rng(width).normal(size=(2 * width, 2 * width))
+
+    def f(x, w):
+        return np.exp(x @ w), np.exp(x.T @ w), np.exp(x @ w.T)
+
+    for x, w in ((table[::2, ::2], table[:width, :width]), (table[:width, :width], table[::2, ::2])):
+        for mine, numpys in zip(tg.compile(f)(x, w), f(x, w)):
+            np.testing.assert_array_equal(mine, numpys)
 
 
 def test_a_join_of_several_precisions():

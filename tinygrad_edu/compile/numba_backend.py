@@ -16,7 +16,7 @@ from tinygrad_edu.compile.buffers import reduction_of
 from tinygrad_edu.compile.literals import dtype_text, offset, plain_number
 from tinygrad_edu.compile.methods import Method
 from tinygrad_edu.compile.optimize import ufunc_of
-from tinygrad_edu.compile.program import Call, Value
+from tinygrad_edu.compile.program import Call, Value, leaves
 from tinygrad_edu.compile.source import Source
 from tinygrad_edu.compile.statements import default_axis
 from tinygrad_edu.compile.symbol import owner_of
@@ -123,7 +123,8 @@ class NumbaSource(Source):
     def _write(self, call: Call) -> str:
         ufunc = call.function
         if isinstance(ufunc, np.ufunc) and call.kwargs.get("out") is call.target and len(call.kwargs) == 1:
-            return f"{self._alias(name_of(ufunc))}({self._operands(call.args)}, {self._ref(call.target)})"
+            made, target = f"{self._alias(name_of(ufunc))}({self._operands(call.args)}", self._ref(call.target)
+            return f"{target}[...] = {made})" if _may_overlap(call) else f"{made}, {target})"
         if call.function is operator.setitem and call.target is not None:
             place = f"{self._ref(call.target)}[{self._index(call.args[1])}]"
             return f"{place} = {self._text(call.args[2])}"
@@ -151,6 +152,15 @@ def _refuse_mixtures(calls: list[Call]) -> None:
         is_mixed = np.dtype(np.float32) in dtypes and any(dtype.kind in "iu" for dtype in dtypes)
         if is_mixed and np.dtype(np.float64) in made and np.dtype(np.float64) not in dtypes:
             raise NotImplementedError(f"float32 beside whole numbers, which NumPy makes float64 ({call.line})")
+
+
+def _may_overlap(call: Call) -> bool:
+    """Whether a write may run into what it still has to read: NumPy sees to that, numba does not."""
+    place = call.target
+    others = [value for value in leaves(call.args) if value is not place and not value.scalar]
+    return place is not None and any(
+        value.memory is place.memory or "argument" in (value.kind, place.kind) for value in others
+    )
 
 
 def _as_numpy(name: str, value: Value) -> str:
