@@ -164,7 +164,7 @@ def _may_overlap(call: Call) -> bool:
 
 
 def _as_numpy(name: str, value: Value) -> str:
-    """With NumPy's dtype: from machine code come Python's numbers, whole numbers as int64 and some float32 as float64."""
+    """With NumPy's dtype: from machine code come Python's numbers, int64 and some float64 for float32."""
     dtype = value.sample.dtype
     if value.scalar:
         return f"{dtype_text(dtype)}({name})"
