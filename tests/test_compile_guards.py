@@ -61,6 +61,11 @@ def set_momentum(net, optimizer):
     optimizer.param_groups[0]["momentum"] = 0.9
 
 
+def forget_the_velocity(net, optimizer):
+    for momentum in (0, optimizer.param_groups[0]["momentum"]):
+        optimizer.param_groups[0]["momentum"] = momentum
+
+
 def no_momentum(net, optimizer):
     optimizer.param_groups[0]["momentum"] = 0
 
@@ -91,7 +96,7 @@ def leave_a_gradient(net, optimizer):
 
 
 CHANGES = [
-    *(set_rate, set_rate_of_group, set_momentum, no_momentum, set_schedule),
+    *(set_rate, set_rate_of_group, set_momentum, forget_the_velocity, no_momentum, set_schedule),
     *(load, write_weights, another_layer, reload, leave_a_gradient),
 ]
 

@@ -48,7 +48,7 @@ def test_results_are_of_numpys_types(dtype):
     pytest.importorskip("numba")
 
     def function(x):
-        return x * 3, np.sum(x, axis=0), np.sum(x), np.max(x)
+        return x * 3, x * 2.5, np.sum(x, axis=0), np.sum(x), np.max(x)
 
     x = np.arange(12).reshape(4, 3).astype(dtype) * 7
     for mine, numpys in zip(tg.compile(function, backend="numba")(x), function(x)):
@@ -78,6 +78,36 @@ def test_gradients_that_stay_and_random_numbers():
         np.testing.assert_allclose(mine, numpys, rtol=1e-12)
 
 
+def add_the_transpose(state, x):
+    np.add(state, state.T, out=state)
+
+
+def add_the_row_above(state, x):
+    state[1:] += state[:-1]
+
+
+def add_an_argument(state, x):
+    state += x
+
+
+@pytest.mark.parametrize("write", [add_the_transpose, add_the_row_above, add_an_argument])
+def test_writes_into_what_is_being_read(write):
+    pytest.importorskip("numba")
+    numpy, numba = X[:4].copy(), X[:4].copy()
+
+    def step(x):
+        write(numba, x)
+        twice = x * 2
+        return np.sum(twice + twice.T, axis=0)
+
+    compiled = tg.compile(step, backend="numba")
+    for flipped in (False, True):
+        write(numpy, numpy[::-1] if flipped else X[:4])
+        compiled(numba[::-1] if flipped else X[:4])
+        np.testing.assert_allclose(numba, numpy, rtol=1e-12)
+    np.testing.assert_allclose(compiled(X[:4]), np.sum(2 * X[:4] + 2 * X[:4].T, axis=0), rtol=1e-12)
+
+
 def test_division_by_zero_is_no_error():
     pytest.importorskip("numba")
     assert tg.compile(lambda x: 1 / np.sum(x), backend="numba")(np.zeros(3)) == np.inf
@@ -88,6 +118,7 @@ def test_division_by_zero_is_no_error():
     [
         (lambda x: np.einsum("ij,kj", x, x), X, "einsum"),
         (lambda x: x * 2, X.astype(np.float16), "float16"),
+        (lambda x: x - LABELS[:, None], X.astype(np.float32), "float32 beside whole numbers"),
         (lambda x: x.reshape(4, 4, 4) @ np.ones((4, 2)), X, "3d"),
     ],
 )

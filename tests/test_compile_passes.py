@@ -234,6 +234,12 @@ def test_adding_zero_to_floats_is_not_nothing():
     assert calls_after(optimize.algebra, lambda x: 1 / (x * 2 + 0), X) == (3, 3)
 
 
+def test_taking_away_a_negative_zero_is_not_nothing():
+    x = np.array([-0.0, 0.0, 1.0])
+    assert calls_after(optimize.algebra, lambda x: np.signbit(x - -0.0), x) == (2, 2)
+    assert calls_after(optimize.algebra, lambda x: np.signbit(x - 0.0), x) == (2, 1)
+
+
 def test_a_number_need_not_be_broadcast():
     def f(x):
         return x * np.broadcast_to(np.sum(x), (5, 4))
@@ -332,6 +338,27 @@ def test_a_join_of_joins():
     calls_after(gradient_slices, f, X)
 
 
+@pytest.mark.parametrize("exponent", [2, 0.5, np.float64(2), np.float64(0.5), np.array(2.0), np.float32(2)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64])
+def test_powers_are_of_numpys_precision(exponent, dtype):
+    def f(x):
+        return np.sum(x**exponent)
+
+    calls_after(allocated, f, np.abs(X * 9).astype(dtype))
+
+
+@pytest.mark.parametrize("width", [3, 64, 200])
+def test_products_add_up_as_matmul_does(width):
+    table = np.random.default_rng(width).normal(size=(2 * width, 2 * width))
+
+    def f(x, w):
+        return np.exp(x @ w), np.exp(x.T @ w), np.exp(x @ w.T)
+
+    for x, w in ((table[::2, ::2], table[:width, :width]), (table[:width, :width], table[::2, ::2])):
+        for mine, numpys in zip(tg.compile(f)(x, w), f(x, w)):
+            np.testing.assert_array_equal(mine, numpys)
+
+
 def test_a_join_of_several_precisions():
     single = X.astype(np.float32)
 
@@ -373,6 +400,29 @@ def test_operands_are_evened():
     before, after = calls_after(even_operands, f, X, mask)
     assert after == before + 2  # a copy of the bias in every row, and one of the mask as numbers
     calls_after(allocated, f, X, mask)
+
+
+def test_a_copy_is_made_anew_after_a_write():
+    bias = np.arange(4.0)
+
+    def f(x):
+        bias[...] = 1.0
+        before = x + bias
+        bias[...] = 2.0
+        return before * (x + bias)
+
+    calls_after(even_operands, f, X)
+    calls_after(allocated, f, X)
+
+
+def test_columns_first_are_left_as_they_are():
+    bias = np.arange(5.0)
+
+    def f(x):
+        return x.T + bias
+
+    before, after = calls_after(even_operands, f, X)
+    assert after == before  # a copy would not be contiguous, and so have no buffer to go into
 
 
 def test_a_row_is_looked_at_as_a_table_of_one():

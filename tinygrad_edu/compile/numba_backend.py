@@ -16,7 +16,7 @@ from tinygrad_edu.compile.buffers import reduction_of
 from tinygrad_edu.compile.literals import dtype_text, offset, plain_number
 from tinygrad_edu.compile.methods import Method
 from tinygrad_edu.compile.optimize import ufunc_of
-from tinygrad_edu.compile.program import Call, Value
+from tinygrad_edu.compile.program import Call, Value, leaves
 from tinygrad_edu.compile.source import Source
 from tinygrad_edu.compile.statements import default_axis
 from tinygrad_edu.compile.symbol import owner_of
@@ -51,6 +51,7 @@ class NumbaSource(Source):
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
+                _refuse_mixtures(self.program.calls)
                 fast.compile(tuple(map(fast.typeof_pyval, (*examples, *roots.values()))))
         except Exception as error:  # numba has many: TypingError, NotImplementedError for float16 ...
             warnings.warn(f"numba cannot compile this step, so it runs as NumPy: {_reason(error)}", stacklevel=2)
@@ -122,7 +123,8 @@ class NumbaSource(Source):
     def _write(self, call: Call) -> str:
         ufunc = call.function
         if isinstance(ufunc, np.ufunc) and call.kwargs.get("out") is call.target and len(call.kwargs) == 1:
-            return f"{self._alias(name_of(ufunc))}({self._operands(call.args)}, {self._ref(call.target)})"
+            made, target = f"{self._alias(name_of(ufunc))}({self._operands(call.args)}", self._ref(call.target)
+            return f"{target}[...] = {made})" if _may_overlap(call) else f"{made}, {target})"
         if call.function is operator.setitem and call.target is not None:
             place = f"{self._ref(call.target)}[{self._index(call.args[1])}]"
             return f"{place} = {self._text(call.args[2])}"
@@ -141,12 +143,32 @@ class NumbaSource(Source):
         return super()._expression(call)
 
 
+def _refuse_mixtures(calls: list[Call]) -> None:
+    """float32 beside whole numbers is float64 for NumPy, and float32 for numba."""
+    for call in calls:
+        args = [getattr(arg, "sample", arg) for arg in (*call.values(), *call.args)]
+        dtypes = {np.dtype(arg.dtype) for arg in args if isinstance(arg, np.ndarray | np.generic)}
+        made = [value.sample.dtype for value in call.results if isinstance(value.sample, np.ndarray | np.generic)]
+        is_mixed = np.dtype(np.float32) in dtypes and any(dtype.kind in "iu" for dtype in dtypes)
+        if is_mixed and np.dtype(np.float64) in made and np.dtype(np.float64) not in dtypes:
+            raise NotImplementedError(f"float32 beside whole numbers, which NumPy makes float64 ({call.line})")
+
+
+def _may_overlap(call: Call) -> bool:
+    """Whether a write may run into what it still has to read: NumPy sees to that, numba does not."""
+    place = call.target
+    others = [value for value in leaves(call.args) if value is not place and not value.scalar]
+    return place is not None and any(
+        value.memory is place.memory or "argument" in (value.kind, place.kind) for value in others
+    )
+
+
 def _as_numpy(name: str, value: Value) -> str:
-    """With NumPy's dtype: from machine code come Python's numbers, and whole numbers as int64."""
+    """With NumPy's dtype: from machine code come Python's numbers, int64 and some float64 for float32."""
     dtype = value.sample.dtype
     if value.scalar:
         return f"{dtype_text(dtype)}({name})"
-    return f"{name}.astype({dtype_text(dtype)}, copy=False)" if dtype.kind in "iu" else name
+    return f"{name}.astype({dtype_text(dtype)}, copy=False)" if dtype.kind in "iu" or dtype == np.float32 else name
 
 
 def _reason(error: Exception) -> str:

@@ -41,7 +41,7 @@ def _even(value: Value, call: Call) -> Call | None:
     """The call that makes of an operand one like the result; None where that is not needed, or would not help."""
     x, out = value.sample, call.results[0].sample
     is_mask = x.dtype == np.bool_ and out.dtype.kind == "f"
-    if value.scalar or x.ndim == 0 or (x.dtype != out.dtype and not is_mask):
+    if value.scalar or x.ndim == 0 or (x.dtype != out.dtype and not is_mask) or not out.flags.c_contiguous:
         return None
     if x.dtype == out.dtype and x.size == out.size:
         if x.ndim == out.ndim:

@@ -236,7 +236,7 @@ def _plain(value: Any) -> Any:
 
 
 def _number(value: Any) -> Any:
-    return value if isinstance(value, int | float) else None
+    return value if type(value) in (int, float) else None  # np.float64(2) has a say in the result's precision
 
 
 def _dtype(value: Value) -> Any:
@@ -309,20 +309,13 @@ def hoisted_views(program: Program) -> None:
     fixed = set(program.states)
     kept = []
     for call in program.calls:
-        if is_view(call) and _sources(call) <= fixed | _constants(call) and call.results[0] not in program.outputs:
+        stays = all(value in fixed or value.kind == "constant" for value in call.values())
+        if stays and is_view(call) and call.results[0] not in program.outputs:
             program.setup.append(call)
             fixed.add(call.results[0])
         else:
             kept.append(call)
     program.calls[:] = kept
-
-
-def _sources(call: Call) -> set[Value]:
-    return set(call.values())
-
-
-def _constants(call: Call) -> set[Value]:
-    return {value for value in call.values() if value.kind == "constant"}
 
 
 PASSES: dict[str, Callable[[Program], None]] = {
