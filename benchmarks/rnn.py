@@ -13,7 +13,8 @@ __all__ = ["CLAIM", "measure", "plot"]
 
 CLAIM = "A recurrent network is a loop in Python, and is paid for as one."
 SAME = 1e-12
-LEFT_OUT = ("micrograd", "torch_tensors")  # number by number, it would take seconds a step; PyTorch has nn.RNN
+# Number by number, it would take seconds a step; PyTorch has nn.RNN; numba cannot compile it, and NumPy would run.
+LEFT_OUT = ("micrograd", "torch_tensors", "compiled_numba")
 
 
 def measure(quick: bool) -> Result:
@@ -27,7 +28,7 @@ def measure(quick: bool) -> Result:
         bars=[Bar("difference of the losses, relative", SAME, found.losses_differ())],
         notes=[
             "8 inputs, 32 hidden units with tanh, batch 16, the mean squared error of all steps' answers, SGD, "
-            f"float64; one thread, {found.clock} clock. PyTorch has its loop in C++, JAX compiles it.",
+            f"float64; one thread, {found.clock} clock. PyTorch has its loop in C++, JAX compiles it; numba cannot.",
             *found.skipped,
         ],
     )

@@ -54,7 +54,7 @@ class NumbaSource(Source):
                 _refuse_mixtures(self.program.calls)
                 fast.compile(tuple(map(fast.typeof_pyval, (*examples, *roots.values()))))
         except Exception as error:  # numba has many: TypingError, NotImplementedError for float16 ...
-            warnings.warn(f"numba cannot compile this step, so it runs as NumPy: {_reason(error)}", stacklevel=2)
+            warnings.warn(f"numba cannot compile this step, so it runs as NumPy: {_reason(error)}", stacklevel=5)
             return otherwise.make()
         namespace = roots | {"np": np, "__fast__": fast}
         exec(self._handing_over(given, list(roots)), namespace)
